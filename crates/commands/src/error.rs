@@ -12,9 +12,17 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[allow(missing_docs, reason = "each variant's meaning is its sentence below")]
 pub enum Error {
     // Of all commands.
-    UnknownCommand { name: String, args: String },
-    UnknownSubcommand { given: String, container: String },
-    WrongArity { name: String },
+    UnknownCommand {
+        name: String,
+        args: String,
+    },
+    UnknownSubcommand {
+        given: String,
+        container: String,
+    },
+    WrongArity {
+        name: String,
+    },
     Syntax,
     WrongType,
     NotInteger,
@@ -30,7 +38,9 @@ pub enum Error {
     NotFiniteIncrement,
     StringTooLong,
     OffsetOutOfRange,
-    InvalidExpire { command: &'static str },
+    InvalidExpire {
+        command: &'static str,
+    },
     LcsLenAndIdx,
     // Of bitmaps.
     BitOffset,
@@ -49,7 +59,9 @@ pub enum Error {
     InvalidSecondDbIndex,
     NxAndOthers,
     GtAndLt,
-    UnsupportedOption { option: String },
+    UnsupportedOption {
+        option: String,
+    },
     InvalidCursor,
     UnknownType,
     // Of connections.
@@ -60,13 +72,21 @@ pub enum Error {
     ClientName,
     NoSuchClient,
     // Of the server.
-    Config { text: String },
-    Storage { text: String },
+    Config {
+        text: String,
+    },
+    Storage {
+        text: String,
+    },
     /// Refused by the crossing, not executed.
-    Overloaded { waited_ms: u64 },
+    Overloaded {
+        waited_ms: u64,
+    },
     /// The worker died while it had the request.
     Unknown,
-    Misconf { text: String },
+    Misconf {
+        text: String,
+    },
     /// A sentence that only one command has and that holds values.
     Sentence(Cow<'static, str>),
 }

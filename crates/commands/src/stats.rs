@@ -49,10 +49,10 @@ pub fn count_call(command: &'static Command, busy: Duration, failed: bool) {
 /// Counts an error reply by its code word.
 pub fn count_error(code: &str) {
     let mut errors = ERRORS.lock().unwrap_or_else(PoisonError::into_inner);
-    match errors.get_mut(code) {
-        Some(count) => *count += 1,
-        None if errors.len() < ERROR_CODES_MAX => drop(errors.insert(code.to_owned(), 1)),
-        None => {}
+    if let Some(count) = errors.get_mut(code) {
+        *count += 1;
+    } else if errors.len() < ERROR_CODES_MAX {
+        errors.insert(code.to_owned(), 1);
     }
 }
 

@@ -43,9 +43,10 @@ pub fn index_of(command: &'static Command) -> usize {
 
 /// The subcommands of a container.
 pub fn subcommands(container: &'static Command) -> impl Iterator<Item = &'static Command> {
-    all().iter().copied().filter(|command| {
-        command.name.strip_prefix(container.name).is_some_and(|rest| rest.starts_with('|'))
-    })
+    all()
+        .iter()
+        .copied()
+        .filter(|command| command.name.strip_prefix(container.name).is_some_and(|rest| rest.starts_with('|')))
 }
 
 /// The command that the arguments call, its arity checked.

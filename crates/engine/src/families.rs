@@ -23,7 +23,7 @@ pub enum Family {
 }
 
 /// Number of families.
-pub const FAMILY_COUNT: usize = 5;
+const FAMILY_COUNT: usize = 5;
 
 impl Family {
     /// Every family, in the order of its number.
