@@ -39,7 +39,7 @@ use std::path::{Path, PathBuf};
 pub use error::{ConfigError, RewriteError, SetError};
 pub use load::Directive;
 pub use option::{Change, Effect, OptionDef};
-pub use set::{Origin, pairs};
+pub use set::{Origin, Pair, pairs};
 pub use startup::{Startup, usage, version};
 pub use table::all as options;
 pub use value::{OutputLimit, SavePoint, Value};

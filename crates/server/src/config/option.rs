@@ -81,10 +81,10 @@ pub type Words = &'static [(&'static str, u32)];
 /// Whether an empty text is a value like any other or means "not set".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Empty {
-    IsValue,
-    IsAbsent,
+    Value,
+    Absent,
     /// Not set, and the text is binary: a zero byte does not end it.
-    IsAbsentBinary,
+    AbsentBinary,
 }
 
 /// When an option may be set.
@@ -215,7 +215,7 @@ pub const fn text(name: &'static str, default: &'static str) -> OptionDef {
         Kind::Text {
             default,
             check: accept_any,
-            empty: Empty::IsValue,
+            empty: Empty::Value,
         },
     )
 }
@@ -227,7 +227,7 @@ pub const fn optional(name: &'static str) -> OptionDef {
         Kind::Text {
             default: "",
             check: accept_any,
-            empty: Empty::IsAbsent,
+            empty: Empty::Absent,
         },
     )
 }
@@ -239,7 +239,7 @@ pub const fn optional_binary(name: &'static str) -> OptionDef {
         Kind::Text {
             default: "",
             check: accept_any,
-            empty: Empty::IsAbsentBinary,
+            empty: Empty::AbsentBinary,
         },
     )
 }

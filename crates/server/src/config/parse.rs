@@ -61,7 +61,7 @@ fn parse_one(kind: &Kind, arg: &[u8], current: &Value) -> Result<Value, String> 
         Kind::MemoryOrPercent { .. } => memory_or_percent(arg),
         Kind::Octal { max, .. } => octal(arg, max),
         Kind::Text { check, empty, .. } => {
-            let text = if empty == Empty::IsAbsentBinary {
+            let text = if empty == Empty::AbsentBinary {
                 arg
             } else {
                 until_zero(arg)

@@ -102,7 +102,7 @@ fn lines_of(def: &OptionDef, value: &Value) -> Vec<Line> {
         (
             Value::Text(text),
             Kind::Text {
-                empty: Empty::IsAbsent | Empty::IsAbsentBinary,
+                empty: Empty::Absent | Empty::AbsentBinary,
                 ..
             },
         ) if text.is_empty() => Vec::new(),
@@ -210,6 +210,10 @@ impl Rewrite {
             for place in self.spare.remove(option.as_bytes()).into_iter().flatten() {
                 self.lines[place].clear();
             }
+        }
+        // Redis lets the blank behind the last line break grow into a line; one rewrite shall be as good as two.
+        while self.lines.last().is_some_and(Vec::is_empty) {
+            self.lines.pop();
         }
         let mut content = Vec::new();
         let mut after_blank = false;

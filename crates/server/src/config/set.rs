@@ -15,11 +15,7 @@ pub enum Origin {
 
 impl Config {
     /// Sets all options or none, and names those whose value is another now. The caller carries out what that means.
-    pub fn set(
-        &mut self,
-        pairs: &[(&[u8], &[u8])],
-        origin: Origin,
-    ) -> Result<Vec<&'static str>, SetError> {
+    pub fn set(&mut self, pairs: &[Pair], origin: Origin) -> Result<Vec<&'static str>, SetError> {
         if pairs.is_empty() {
             return Err(SetError::Syntax);
         }
@@ -42,11 +38,7 @@ impl Config {
 
     /// The options named, or what is wrong with the first that cannot be set. An option may be given once, but its
     /// alias counts as another: so it does in Redis.
-    fn settable(
-        &self,
-        pairs: &[(&[u8], &[u8])],
-        origin: Origin,
-    ) -> Result<Vec<table::Name>, SetError> {
+    fn settable(&self, pairs: &[Pair], origin: Origin) -> Result<Vec<table::Name>, SetError> {
         let mut names: Vec<table::Name> = Vec::with_capacity(pairs.len());
         for (spelled, _) in pairs {
             let shown = String::from_utf8_lossy(spelled).into_owned();
@@ -92,8 +84,11 @@ impl Config {
     }
 }
 
+/// An option's name and what it shall be.
+pub type Pair<'a> = (&'a [u8], &'a [u8]);
+
 /// The pairs of a `CONFIG SET`, where each name must have a value.
-pub fn pairs<'a>(args: &[&'a [u8]]) -> Result<Vec<(&'a [u8], &'a [u8])>, SetError> {
+pub fn pairs<'a>(args: &[&'a [u8]]) -> Result<Vec<Pair<'a>>, SetError> {
     let chunks = args.chunks_exact(2);
     if !chunks.remainder().is_empty() {
         return Err(SetError::Syntax);

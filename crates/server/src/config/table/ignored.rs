@@ -62,7 +62,7 @@ pub(super) const OPTIONS: &[OptionDef] = &[
     checked(
         "proc-title-template",
         "{title} {listen-addr} {server-mode}",
-        Empty::IsValue,
+        Empty::Value,
         check::title_template,
     )
     .ignored(NO_TITLE),
@@ -131,7 +131,7 @@ pub(super) const OPTIONS: &[OptionDef] = &[
     checked(
         "dbfilename",
         "dump.rdb",
-        Empty::IsValue,
+        Empty::Value,
         check::dump_file_name,
     )
     .protected()
@@ -163,7 +163,7 @@ pub(super) const OPTIONS: &[OptionDef] = &[
     checked(
         "appendfilename",
         "appendonly.aof",
-        Empty::IsValue,
+        Empty::Value,
         check::append_file_name,
     )
     .fixed()
@@ -171,7 +171,7 @@ pub(super) const OPTIONS: &[OptionDef] = &[
     checked(
         "appenddirname",
         "appendonlydir",
-        Empty::IsValue,
+        Empty::Value,
         check::append_directory_name,
     )
     .fixed()

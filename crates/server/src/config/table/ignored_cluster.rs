@@ -104,14 +104,14 @@ pub(super) const OPTIONS: &[OptionDef] = &[
     checked(
         "cluster-announce-client-ipv4",
         "",
-        Empty::IsAbsent,
+        Empty::Absent,
         check::ipv4,
     )
     .ignored(NO_CLUSTER),
     checked(
         "cluster-announce-client-ipv6",
         "",
-        Empty::IsAbsent,
+        Empty::Absent,
         check::ipv6,
     )
     .ignored(NO_CLUSTER),
@@ -123,14 +123,14 @@ pub(super) const OPTIONS: &[OptionDef] = &[
     checked(
         "cluster-announce-hostname",
         "",
-        Empty::IsAbsent,
+        Empty::Absent,
         check::host_name,
     )
     .ignored(NO_CLUSTER),
     checked(
         "cluster-announce-human-nodename",
         "",
-        Empty::IsAbsent,
+        Empty::Absent,
         check::node_name,
     )
     .ignored(NO_CLUSTER),

@@ -158,7 +158,7 @@ mod tests {
         for def in all() {
             if let Kind::Text {
                 default,
-                empty: Empty::IsAbsent | Empty::IsAbsentBinary,
+                empty: Empty::Absent | Empty::AbsentBinary,
                 ..
             } = def.kind
             {
