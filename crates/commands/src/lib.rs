@@ -27,5 +27,5 @@ pub use command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
 pub use error::{Error, Result};
 pub use keys::{Begin, Find, KeySpec};
 pub use session::{ClientFilter, Effect, Host, ReplyMode, Session, Shutdown};
-pub use slice::{Answer, Call, Slice};
+pub use slice::{Call, Slice};
 pub use store::Store;
