@@ -5,6 +5,7 @@
 //! variant of [`Run`] decides where a command runs. This crate has no runtime, no socket and no disk.
 
 pub mod facts;
+pub mod slowlog;
 pub mod stats;
 pub mod store;
 pub mod table;
