@@ -1,6 +1,6 @@
 //! The server as session commands see it, and what the network runtime asks of the process around it.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -58,6 +58,8 @@ pub(crate) struct Common {
     pause: Pause,
     /// Set when the server stops: no new command is begun.
     pub(crate) stopping: AtomicBool,
+    /// Network threads whose clients are all at rest while the server stops.
+    pub(crate) threads_at_rest: AtomicUsize,
 }
 
 impl Common {
@@ -69,6 +71,7 @@ impl Common {
             control,
             pause: Pause::default(),
             stopping: AtomicBool::new(false),
+            threads_at_rest: AtomicUsize::new(0),
         }
     }
 

@@ -146,6 +146,11 @@ impl NetworkServer {
         self.phase.send_replace(Phase::Draining);
     }
 
+    /// True once every client is at rest, after [`NetworkServer::drain`].
+    pub fn is_drained(&self) -> bool {
+        self.common.threads_at_rest.load(Ordering::Acquire) >= self.senders.len()
+    }
+
     /// Closes every client, whatever it waits for.
     pub fn end(&self) {
         self.common.stopping.store(true, Ordering::Release);

@@ -34,7 +34,7 @@ pub struct NetworkSettings {
     /// `protected-mode`.
     pub protected_mode: AtomicBool,
     /// `requirepass`; empty: none.
-    pub password: RwLock<String>,
+    pub password: RwLock<Vec<u8>>,
     /// `client-output-buffer-limit normal`.
     pub output_limit: RwLock<OutputLimit>,
 }
@@ -68,8 +68,7 @@ impl NetworkSettings {
     /// Compares a password in time that does not depend on where it differs.
     pub fn password_matches(&self, given: &[u8]) -> bool {
         let password = self.password.read();
-        let expected = password.as_bytes();
-        let differing = expected.iter().zip(given).fold(0, |sum, (a, b)| sum | (a ^ b));
-        expected.len() == given.len() && differing == 0
+        let differing = password.iter().zip(given).fold(0, |sum, (a, b)| sum | (a ^ b));
+        password.len() == given.len() && differing == 0
     }
 }

@@ -70,13 +70,13 @@ impl Shard {
         }
         accepted.close();
         while *phase.borrow() == Phase::Draining && !self.is_at_rest() {
-            tokio::select! {
-                () = tokio::time::sleep(DRAIN_PERIOD) => {}
-                changed = phase.changed() => {
-                    if changed.is_err() {
-                        break;
-                    }
-                }
+            tokio::time::sleep(DRAIN_PERIOD).await;
+        }
+        self.common.threads_at_rest.fetch_add(1, Ordering::AcqRel);
+        // Storage may still have work on this thread's runtime; the end is told.
+        while *phase.borrow_and_update() != Phase::Ended {
+            if phase.changed().await.is_err() {
+                break;
             }
         }
         for connection in self.connections.borrow().values() {
