@@ -9,9 +9,12 @@
 //! ```
 //!
 //! A [`Config`] is data: it parses, checks, remembers and rewrites its file, but it opens no socket and starts no
-//! thread. Whoever calls [`Config::set`] carries out what the changed options mean, and where that fails puts the clone
-//! it kept back. Options are read by name; a name that is not in the table, or is read as the wrong kind, is a mistake in the program
-//! and panics, so read the options of a component once, where it is built and where a change reaches it.
+//! thread. Whoever calls [`Config::set`] carries out what the changed options mean; where that fails, it puts back the
+//! clone that it kept, and answers [`SetError::failed`].
+//!
+//! Options are read by name. A name that is not in the table, or that is read as another kind than it has, is a mistake
+//! in the program and panics; so read a component's options where it is built and where a change reaches it, not
+//! between.
 
 mod check;
 mod error;
