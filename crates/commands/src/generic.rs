@@ -1,0 +1,5 @@
+//! The generic commands.
+
+use crate::command::Command;
+
+pub(crate) static COMMANDS: &[Command] = &[];

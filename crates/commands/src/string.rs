@@ -1,0 +1,5 @@
+//! The string commands.
+
+use crate::command::Command;
+
+pub(crate) static COMMANDS: &[Command] = &[];
