@@ -6,11 +6,7 @@ use std::str::FromStr;
 type Verdict = Result<(), &'static str>;
 
 pub fn dump_file_name(name: &[u8]) -> Verdict {
-    if is_path(name) {
-        Err("dbfilename can't be a path, just a filename")
-    } else {
-        Ok(())
-    }
+    if is_path(name) { Err("dbfilename can't be a path, just a filename") } else { Ok(()) }
 }
 
 pub fn append_file_name(name: &[u8]) -> Verdict {
@@ -41,10 +37,7 @@ pub fn host_name(name: &[u8]) -> Verdict {
     const LENGTH_MAX: usize = 255;
     if name.len() > LENGTH_MAX {
         Err("Hostnames must be less than 256 characters")
-    } else if !name
-        .iter()
-        .all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.'))
-    {
+    } else if !name.iter().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.')) {
         Err("Hostnames may only contain alphanumeric characters, hyphens or dots")
     } else {
         Ok(())
@@ -60,19 +53,11 @@ pub fn node_name(name: &[u8]) -> Verdict {
 }
 
 pub fn ipv4(address: &[u8]) -> Verdict {
-    if address.is_empty() || parses_as::<Ipv4Addr>(address) {
-        Ok(())
-    } else {
-        Err("Invalid IPv4 address")
-    }
+    if address.is_empty() || parses_as::<Ipv4Addr>(address) { Ok(()) } else { Err("Invalid IPv4 address") }
 }
 
 pub fn ipv6(address: &[u8]) -> Verdict {
-    if address.is_empty() || parses_as::<Ipv6Addr>(address) {
-        Ok(())
-    } else {
-        Err("Invalid IPv6 address")
-    }
+    if address.is_empty() || parses_as::<Ipv6Addr>(address) { Ok(()) } else { Err("Invalid IPv6 address") }
 }
 
 fn parses_as<T: FromStr>(text: &[u8]) -> bool {
@@ -82,15 +67,8 @@ fn parses_as<T: FromStr>(text: &[u8]) -> bool {
 /// A template names its variables in braces and must come to something; `{{` is a brace.
 pub fn title_template(template: &[u8]) -> Verdict {
     const INVALID: &str = "template format is invalid or contains unknown variables";
-    const VARIABLES: [&[u8]; 7] = [
-        b"title",
-        b"listen-addr",
-        b"server-mode",
-        b"config-file",
-        b"port",
-        b"tls-port",
-        b"unixsocket",
-    ];
+    const VARIABLES: [&[u8]; 7] =
+        [b"title", b"listen-addr", b"server-mode", b"config-file", b"port", b"tls-port", b"unixsocket"];
     /// These may come to nothing.
     const MAYBE_EMPTY: [&[u8]; 2] = [b"server-mode", b"unixsocket"];
     let mut rest = template;
@@ -112,11 +90,7 @@ pub fn title_template(template: &[u8]) -> Verdict {
         rest = &rest[end + 1..];
     }
     comes_to_something |= rest.iter().any(|c| *c != b' ');
-    if comes_to_something {
-        Ok(())
-    } else {
-        Err(INVALID)
-    }
+    if comes_to_something { Ok(()) } else { Err(INVALID) }
 }
 
 #[cfg(test)]
@@ -125,24 +99,10 @@ mod tests {
 
     #[test]
     fn titles_name_only_known_variables_and_are_never_empty() {
-        for good in [
-            "{title} {listen-addr} {server-mode}",
-            "x",
-            "{{",
-            "{port}",
-            "a {config-file}",
-        ] {
+        for good in ["{title} {listen-addr} {server-mode}", "x", "{{", "{port}", "a {config-file}"] {
             assert_eq!(title_template(good.as_bytes()), Ok(()), "{good}");
         }
-        for bad in [
-            "",
-            "  ",
-            "{",
-            "{title",
-            "{nothing}",
-            "{server-mode} ",
-            "{title}",
-        ] {
+        for bad in ["", "  ", "{", "{title", "{nothing}", "{server-mode} ", "{title}"] {
             assert!(title_template(bad.as_bytes()).is_err(), "{bad}");
         }
     }
@@ -150,11 +110,7 @@ mod tests {
     #[test]
     fn names_are_not_paths() {
         assert!(dump_file_name(b"a/b").is_err() && dump_file_name(b"").is_ok());
-        assert!(
-            append_file_name(b"").is_err()
-                && append_file_name(b"a\\b").is_err()
-                && append_file_name(b"a").is_ok()
-        );
+        assert!(append_file_name(b"").is_err() && append_file_name(b"a\\b").is_err() && append_file_name(b"a").is_ok());
         assert!(append_directory_name(b"../x").is_err());
     }
 
@@ -162,11 +118,7 @@ mod tests {
     fn addresses_and_host_names_are_checked() {
         assert!(ipv4(b"1.2.3.4").is_ok() && ipv4(b"").is_ok() && ipv4(b"1.2.3").is_err());
         assert!(ipv6(b"::1").is_ok() && ipv6(b"1.2.3.4").is_err());
-        assert!(
-            host_name(&[b'a'; 255]).is_ok()
-                && host_name(&[b'a'; 256]).is_err()
-                && host_name(b"a_b").is_err()
-        );
+        assert!(host_name(&[b'a'; 255]).is_ok() && host_name(&[b'a'; 256]).is_err() && host_name(b"a_b").is_err());
         assert!(node_name(b"node one").is_ok() && node_name(b"node#1").is_err());
     }
 }

@@ -12,38 +12,19 @@ pub enum ConfigError {
     /// A file that cannot be read.
     Open { file: PathBuf, error: io::Error },
     /// A line that cannot be used.
-    Line {
-        number: usize,
-        text: String,
-        message: String,
-    },
+    Line { number: usize, text: String, message: String },
     /// Something that only shows once all lines were read.
     Whole(String),
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let head = || {
-            format!(
-                "\n*** FATAL CONFIG FILE ERROR ({} {}) ***",
-                startup::PRODUCT,
-                startup::VERSION
-            )
-        };
+        let head = || format!("\n*** FATAL CONFIG FILE ERROR ({} {}) ***", startup::PRODUCT, startup::VERSION);
         match self {
             ConfigError::Open { file, error } => {
-                write!(
-                    f,
-                    "Fatal error, can't open config file '{}': {}",
-                    file.display(),
-                    error_text(error)
-                )
+                write!(f, "Fatal error, can't open config file '{}': {}", file.display(), error_text(error))
             }
-            ConfigError::Line {
-                number,
-                text,
-                message,
-            } => {
+            ConfigError::Line { number, text, message } => {
                 writeln!(f, "{}", head())?;
                 writeln!(f, "Reading the configuration file, at line {number}")?;
                 write!(f, ">>> '{text}'\n{message}")
@@ -71,10 +52,7 @@ pub enum SetError {
 impl SetError {
     /// For the caller of [`Config::set`](super::Config::set) that could not carry out a change.
     pub fn failed(name: &str, why: &str) -> Self {
-        Self::Failed {
-            name: name.to_owned(),
-            why: why.to_owned(),
-        }
+        Self::Failed { name: name.to_owned(), why: why.to_owned() }
     }
 }
 
@@ -82,15 +60,9 @@ impl fmt::Display for SetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SetError::Syntax => write!(f, "syntax error"),
-            SetError::Unknown(name) => write!(
-                f,
-                "Unknown option or number of arguments for CONFIG SET - '{name}'"
-            ),
+            SetError::Unknown(name) => write!(f, "Unknown option or number of arguments for CONFIG SET - '{name}'"),
             SetError::Failed { name, why } => {
-                write!(
-                    f,
-                    "CONFIG SET failed (possibly related to argument '{name}') - {why}"
-                )
+                write!(f, "CONFIG SET failed (possibly related to argument '{name}') - {why}")
             }
         }
     }

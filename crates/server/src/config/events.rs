@@ -20,8 +20,7 @@ pub const KEYEVENT: u32 = 1 << 12;
 pub const MISS: u32 = 1 << 13;
 
 /// What `A` stands for. New keys and misses are not in it.
-pub const ALL: u32 =
-    GENERIC | STRING | LIST | SET | HASH | ZSET | EXPIRED | EVICTED | STREAM | MODULE;
+pub const ALL: u32 = GENERIC | STRING | LIST | SET | HASH | ZSET | EXPIRED | EVICTED | STREAM | MODULE;
 
 /// In the order in which they are printed.
 const CLASSES: [(u8, u32); 11] = [
@@ -43,20 +42,14 @@ const CHANNELS: [(u8, u32); 3] = [(b'K', KEYSPACE), (b'E', KEYEVENT), (b'm', MIS
 
 /// The bits of a string of letters; `None` where one of them means nothing.
 pub(super) fn bits(letters: &[u8]) -> Option<u32> {
-    letters
-        .iter()
-        .try_fold(0, |bits, letter| Some(bits | bit_of(*letter)?))
+    letters.iter().try_fold(0, |bits, letter| Some(bits | bit_of(*letter)?))
 }
 
 fn bit_of(letter: u8) -> Option<u32> {
     if letter == b'A' {
         return Some(ALL);
     }
-    CLASSES
-        .iter()
-        .chain(&CHANNELS)
-        .find(|(l, _)| *l == letter)
-        .map(|(_, bit)| *bit)
+    CLASSES.iter().chain(&CHANNELS).find(|(l, _)| *l == letter).map(|(_, bit)| *bit)
 }
 
 /// The letters of some bits, in Redis's order. Once all classes are on, `A` stands for them, and `n` is not shown.
@@ -64,10 +57,7 @@ pub(super) fn letters(bits: u32) -> String {
     let all = bits & ALL == ALL;
     let classes = CLASSES.iter().filter(|(_, bit)| !all && bits & bit != 0);
     let channels = CHANNELS.iter().filter(|(_, bit)| bits & bit != 0);
-    all.then_some('A')
-        .into_iter()
-        .chain(classes.chain(channels).map(|(letter, _)| *letter as char))
-        .collect()
+    all.then_some('A').into_iter().chain(classes.chain(channels).map(|(letter, _)| *letter as char)).collect()
 }
 
 #[cfg(test)]
@@ -76,20 +66,10 @@ mod tests {
 
     #[test]
     fn letters_come_back_in_redis_order() {
-        for (typed, printed) in [
-            ("", ""),
-            ("KEA", "AKE"),
-            ("mEKn", "nKEm"),
-            ("g$lshzxetd", "A"),
-            ("Kx", "xK"),
-            ("An", "A"),
-            ("tdg", "gtd"),
-        ] {
-            assert_eq!(
-                bits(typed.as_bytes()).map(letters).as_deref(),
-                Some(printed),
-                "{typed}"
-            );
+        for (typed, printed) in
+            [("", ""), ("KEA", "AKE"), ("mEKn", "nKEm"), ("g$lshzxetd", "A"), ("Kx", "xK"), ("An", "A"), ("tdg", "gtd")]
+        {
+            assert_eq!(bits(typed.as_bytes()).map(letters).as_deref(), Some(printed), "{typed}");
         }
         assert_eq!(bits(b"Kq"), None);
     }

@@ -13,11 +13,7 @@ use super::{Config, ConfigError, table, words};
 const INCLUDE_DEPTH_MAX: usize = 32;
 
 /// Options of old that mean nothing any more and are passed over with one argument.
-const FORGOTTEN: [&[u8]; 3] = [
-    b"list-max-ziplist-entries",
-    b"list-max-ziplist-value",
-    b"lua-replicate-commands",
-];
+const FORGOTTEN: [&[u8]; 3] = [b"list-max-ziplist-entries", b"list-max-ziplist-value", b"lua-replicate-commands"];
 
 /// A line that someone else understands: whoever does reports back with [`Directive::error`].
 #[derive(Debug, Clone)]
@@ -31,11 +27,7 @@ pub struct Directive {
 impl Directive {
     /// The line is wrong after all.
     pub fn error(&self, message: impl Into<String>) -> ConfigError {
-        ConfigError::Line {
-            number: self.number,
-            text: self.text.clone(),
-            message: message.into(),
-        }
+        ConfigError::Line { number: self.number, text: self.text.clone(), message: message.into() }
     }
 }
 
@@ -49,11 +41,7 @@ pub(super) struct Loader<'a> {
 
 impl<'a> Loader<'a> {
     pub fn new(config: &'a mut Config) -> Self {
-        Self {
-            config,
-            save_seen: false,
-            include_depth: 0,
-        }
+        Self { config, save_seen: false, include_depth: 0 }
     }
 
     pub fn load(&mut self, text: &[u8]) -> Result<(), ConfigError> {
@@ -67,8 +55,7 @@ impl<'a> Loader<'a> {
                 text: String::from_utf8_lossy(line).into_owned(),
                 message,
             };
-            let args = words::split(line)
-                .ok_or_else(|| at("Unbalanced quotes in configuration line".to_owned()))?;
+            let args = words::split(line).ok_or_else(|| at("Unbalanced quotes in configuration line".to_owned()))?;
             let Some((name, args)) = args.split_first() else {
                 continue;
             };
@@ -76,13 +63,9 @@ impl<'a> Loader<'a> {
                 self.include(super::path_of(&args[0]), at)?;
                 continue;
             }
-            let directive = Directive {
-                args: args.to_vec(),
-                number: index + 1,
-                text: String::from_utf8_lossy(line).into_owned(),
-            };
-            self.apply(&name.to_ascii_lowercase(), directive)
-                .map_err(at)?;
+            let directive =
+                Directive { args: args.to_vec(), number: index + 1, text: String::from_utf8_lossy(line).into_owned() };
+            self.apply(&name.to_ascii_lowercase(), directive).map_err(at)?;
         }
         Ok(())
     }
@@ -102,9 +85,7 @@ impl<'a> Loader<'a> {
             (_, []) if name.contains(&b'.') => {
                 return Err("Module config specified without value".to_owned());
             }
-            _ if name.contains(&b'.') => {
-                self.foreign("options of modules", "this server has no modules")
-            }
+            _ if name.contains(&b'.') => self.foreign("options of modules", "this server has no modules"),
             _ => return Err("Bad directive or wrong number of arguments".to_owned()),
         }
         Ok(())
@@ -123,14 +104,10 @@ impl<'a> Loader<'a> {
         }
         // Several arguments may come quoted as one, as in `--save "900 1"`. Quotes that do not close leave none.
         let unpacked = match args {
-            [one] if def.takes_several() && !one.is_empty() => {
-                Some(words::split(one).unwrap_or_default())
-            }
+            [one] if def.takes_several() && !one.is_empty() => Some(words::split(one).unwrap_or_default()),
             _ => None,
         };
-        let source = Source::Startup {
-            save_seen: self.save_seen,
-        };
+        let source = Source::Startup { save_seen: self.save_seen };
         let current = &self.config.values[option.index];
         let value = parse(def, unpacked.as_deref().unwrap_or(args), current, source)?;
         self.config.values[option.index] = value;
@@ -139,15 +116,9 @@ impl<'a> Loader<'a> {
     }
 
     /// Reads the files of an `include`. Without wildcards the file must exist; with them there may be none.
-    fn include(
-        &mut self,
-        path: &Path,
-        at: impl Fn(String) -> ConfigError,
-    ) -> Result<(), ConfigError> {
+    fn include(&mut self, path: &Path, at: impl Fn(String) -> ConfigError) -> Result<(), ConfigError> {
         if self.include_depth == INCLUDE_DEPTH_MAX {
-            return Err(at(format!(
-                "Files are included more than {INCLUDE_DEPTH_MAX} deep"
-            )));
+            return Err(at(format!("Files are included more than {INCLUDE_DEPTH_MAX} deep")));
         }
         self.include_depth += 1;
         for file in matching_files(&self.config.dir().join(path)) {
@@ -165,33 +136,19 @@ fn matching_files(path: &Path) -> Vec<PathBuf> {
     if !pattern.contains(['*', '?', '[']) {
         return vec![path.to_owned()];
     }
-    let options = glob::MatchOptions {
-        case_sensitive: true,
-        require_literal_separator: true,
-        require_literal_leading_dot: true,
-    };
+    let options =
+        glob::MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
     // What cannot be read while matching does not match, and neither does a pattern that is none.
-    glob::glob_with(&pattern, options)
-        .map(|found| found.flatten().collect())
-        .unwrap_or_default()
+    glob::glob_with(&pattern, options).map(|found| found.flatten().collect()).unwrap_or_default()
 }
 
 pub(super) fn read(file: &Path) -> Result<Vec<u8>, ConfigError> {
-    fs::read(file).map_err(|error| ConfigError::Open {
-        file: file.to_owned(),
-        error,
-    })
+    fs::read(file).map_err(|error| ConfigError::Open { file: file.to_owned(), error })
 }
 
 fn trim(line: &[u8]) -> &[u8] {
     const BLANKS: &[u8] = b" \t\r\n";
-    let start = line
-        .iter()
-        .position(|c| !BLANKS.contains(c))
-        .unwrap_or(line.len());
-    let end = line
-        .iter()
-        .rposition(|c| !BLANKS.contains(c))
-        .map_or(start, |last| last + 1);
+    let start = line.iter().position(|c| !BLANKS.contains(c)).unwrap_or(line.len());
+    let end = line.iter().rposition(|c| !BLANKS.contains(c)).map_or(start, |last| last + 1);
     &line[start..end]
 }

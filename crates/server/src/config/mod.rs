@@ -9,9 +9,12 @@
 //! ```
 //!
 //! A [`Config`] is data: it parses, checks, remembers and rewrites its file, but it opens no socket and starts no
-//! thread. Whoever calls [`Config::set`] carries out what the changed options mean, and where that fails puts the clone
-//! it kept back. Options are read by name; a name that is not in the table, or is read as the wrong kind, is a mistake in the program
-//! and panics, so read the options of a component once, where it is built and where a change reaches it.
+//! thread. Whoever calls [`Config::set`] carries out what the changed options mean; where that fails, it puts back the
+//! clone that it kept, and answers [`SetError::failed`].
+//!
+//! Options are read by name. A name that is not in the table, or that is read as another kind than it has, is a mistake
+//! in the program and panics; so read a component's options where it is built and where a change reaches it, not
+//! between.
 
 mod check;
 mod error;
@@ -64,17 +67,8 @@ pub struct Config {
 impl Config {
     /// All defaults, working in `dir`, which must be absolute.
     pub fn with_defaults(dir: &Path) -> Self {
-        let values = table::all()
-            .iter()
-            .map(|def| default_in(def, dir))
-            .collect();
-        Self {
-            values,
-            file: None,
-            users: Vec::new(),
-            renames: Vec::new(),
-            foreign: Vec::new(),
-        }
+        let values = table::all().iter().map(|def| default_in(def, dir)).collect();
+        Self { values, file: None, users: Vec::new(), renames: Vec::new(), foreign: Vec::new() }
     }
 
     pub fn get_bool(&self, name: &'static str) -> bool {
@@ -112,34 +106,22 @@ impl Config {
     /// A file or directory, absolute: relative ones begin at `dir`. `None` where the option is empty.
     pub fn get_path(&self, name: &'static str) -> Option<PathBuf> {
         let text = self.get_text(name);
-        if text.is_empty() {
-            None
-        } else {
-            Some(self.dir().join(path_of(text)))
-        }
+        if text.is_empty() { None } else { Some(self.dir().join(path_of(text))) }
     }
 
     /// The word of a choice, as the table spells it.
     pub fn get_enum(&self, name: &'static str) -> &'static str {
-        let (Value::Code(code), Kind::Choice { words, .. }) =
-            (self.value(name), find(name).def().kind)
-        else {
+        let (Value::Code(code), Kind::Choice { words, .. }) = (self.value(name), find(name).def().kind) else {
             wrong_kind(name, self.value(name))
         };
         // The code was taken from these words, so one of them has it.
-        words
-            .iter()
-            .find(|(_, c)| c == code)
-            .map_or("", |(word, _)| word)
+        words.iter().find(|(_, c)| c == code).map_or("", |(word, _)| word)
     }
 
     /// The addresses of `bind`. A dash in front means that the address may be missing on this machine.
     pub fn bind_addresses(&self) -> Vec<String> {
         match self.value("bind") {
-            Value::Addresses(all) => all
-                .iter()
-                .map(|a| String::from_utf8_lossy(a).into_owned())
-                .collect(),
+            Value::Addresses(all) => all.iter().map(|a| String::from_utf8_lossy(a).into_owned()).collect(),
             other => wrong_kind("bind", other),
         }
     }
@@ -195,15 +177,10 @@ impl Config {
 
     /// What was set but is not heeded, with the reason, for the log at start. Options at their default are not listed.
     pub fn ignored(&self) -> Vec<(&'static str, &'static str)> {
-        let options = table::all()
-            .iter()
-            .zip(&self.values)
-            .filter_map(|(def, value)| match def.effect {
-                Effect::Ignored(why) if *value != Value::default_of(&def.kind) => {
-                    Some((def.name, why))
-                }
-                _ => None,
-            });
+        let options = table::all().iter().zip(&self.values).filter_map(|(def, value)| match def.effect {
+            Effect::Ignored(why) if *value != Value::default_of(&def.kind) => Some((def.name, why)),
+            _ => None,
+        });
         options.chain(self.foreign.iter().copied()).collect()
     }
 

@@ -112,15 +112,7 @@ pub enum Effect {
 
 impl OptionDef {
     const fn new(name: &'static str, kind: Kind) -> Self {
-        Self {
-            name,
-            alias: None,
-            kind,
-            change: Change::Anytime,
-            effect: Effect::Live,
-            hidden: false,
-            secret: false,
-        }
+        Self { name, alias: None, kind, change: Change::Anytime, effect: Effect::Live, hidden: false, secret: false }
     }
 
     pub const fn alias(mut self, alias: &'static str) -> Self {
@@ -210,38 +202,17 @@ pub const fn memory(name: &'static str, min: u64, max: u64, default: u64) -> Opt
 
 /// A text that may be empty.
 pub const fn text(name: &'static str, default: &'static str) -> OptionDef {
-    OptionDef::new(
-        name,
-        Kind::Text {
-            default,
-            check: accept_any,
-            empty: Empty::Value,
-        },
-    )
+    OptionDef::new(name, Kind::Text { default, check: accept_any, empty: Empty::Value })
 }
 
 /// A text that is either given or absent; absent by default.
 pub const fn optional(name: &'static str) -> OptionDef {
-    OptionDef::new(
-        name,
-        Kind::Text {
-            default: "",
-            check: accept_any,
-            empty: Empty::Absent,
-        },
-    )
+    OptionDef::new(name, Kind::Text { default: "", check: accept_any, empty: Empty::Absent })
 }
 
 /// An optional text that may hold any byte.
 pub const fn optional_binary(name: &'static str) -> OptionDef {
-    OptionDef::new(
-        name,
-        Kind::Text {
-            default: "",
-            check: accept_any,
-            empty: Empty::AbsentBinary,
-        },
-    )
+    OptionDef::new(name, Kind::Text { default: "", check: accept_any, empty: Empty::AbsentBinary })
 }
 
 /// A text with rules of its own.
@@ -251,14 +222,7 @@ pub const fn checked(
     empty: Empty,
     check: fn(&[u8]) -> Result<(), &'static str>,
 ) -> OptionDef {
-    OptionDef::new(
-        name,
-        Kind::Text {
-            default,
-            check,
-            empty,
-        },
-    )
+    OptionDef::new(name, Kind::Text { default, check, empty })
 }
 
 pub const fn choice(name: &'static str, words: Words, default: u32) -> OptionDef {

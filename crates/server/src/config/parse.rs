@@ -25,12 +25,7 @@ const ADDRESSES_MAX: usize = 16;
 
 /// The arguments as a value of the option. `current` is what the option has now: some options only change in part.
 /// The error is the sentence for the user; it does not name the option.
-pub fn parse(
-    def: &OptionDef,
-    args: &[Vec<u8>],
-    current: &Value,
-    source: Source,
-) -> Result<Value, String> {
+pub fn parse(def: &OptionDef, args: &[Vec<u8>], current: &Value, source: Source) -> Result<Value, String> {
     match &def.kind {
         Kind::Flags { words, .. } => flags(words, args),
         Kind::SavePoints => save_points(args, current, source),
@@ -54,24 +49,16 @@ fn parse_one(kind: &Kind, arg: &[u8], current: &Value) -> Result<Value, String> 
             _ => Err("argument must be 'yes' or 'no'".to_owned()),
         },
         Kind::Integer { min, max, .. } => integer(arg, min, max).map(Value::Number),
-        Kind::Clamped { max, low, high, .. } => {
-            Ok(Value::Number(integer(arg, 0, max)?.clamp(low, high)))
-        }
+        Kind::Clamped { max, low, high, .. } => Ok(Value::Number(integer(arg, 0, max)?.clamp(low, high))),
         Kind::Memory { min, max, .. } => memory(arg, min, max),
         Kind::MemoryOrPercent { .. } => memory_or_percent(arg),
         Kind::Octal { max, .. } => octal(arg, max),
         Kind::Text { check, empty, .. } => {
-            let text = if empty == Empty::AbsentBinary {
-                arg
-            } else {
-                until_zero(arg)
-            };
+            let text = if empty == Empty::AbsentBinary { arg } else { until_zero(arg) };
             check(text)?;
             Ok(Value::Text(text.into()))
         }
-        Kind::Choice { words, .. } => word_code(words, arg)
-            .map(Value::Code)
-            .ok_or_else(|| list_words(words)),
+        Kind::Choice { words, .. } => word_code(words, arg).map(Value::Code).ok_or_else(|| list_words(words)),
         Kind::Directory => directory(until_zero(arg), current),
         Kind::Events => events::bits(until_zero(arg))
             .map(Value::Events)
@@ -91,9 +78,7 @@ fn integer(arg: &[u8], min: i64, max: i64) -> Result<i64, String> {
     if (min..=max).contains(&number) {
         Ok(number)
     } else {
-        Err(format!(
-            "argument must be between {min} and {max} inclusive"
-        ))
+        Err(format!("argument must be between {min} and {max} inclusive"))
     }
 }
 
@@ -102,9 +87,7 @@ fn memory(arg: &[u8], min: u64, max: u64) -> Result<Value, String> {
     if (min..=max).contains(&bytes) {
         Ok(Value::Number(bytes as i64))
     } else {
-        Err(format!(
-            "argument must be between {min} and {max} inclusive"
-        ))
+        Err(format!("argument must be between {min} and {max} inclusive"))
     }
 }
 
@@ -113,21 +96,16 @@ fn memory_or_percent(arg: &[u8]) -> Result<Value, String> {
     let number = match number::memory(until_zero(arg)) {
         // Above 63 bits Redis takes the number for a percentage.
         Some(bytes) => bytes as i64,
-        None => number::percent(arg)
-            .map(|percent| -percent)
-            .ok_or("argument must be a memory or percent value")?,
+        None => number::percent(arg).map(|percent| -percent).ok_or("argument must be a memory or percent value")?,
     };
     if number < -PERCENT_MAX {
-        return Err(format!(
-            "percentage argument must be less or equal to {PERCENT_MAX}"
-        ));
+        return Err(format!("percentage argument must be less or equal to {PERCENT_MAX}"));
     }
     Ok(Value::Number(number))
 }
 
 fn octal(arg: &[u8], max: i64) -> Result<Value, String> {
-    let number =
-        number::octal(until_zero(arg)).ok_or("argument couldn't be parsed as an octal number")?;
+    let number = number::octal(until_zero(arg)).ok_or("argument couldn't be parsed as an octal number")?;
     if (0..=max).contains(&number) {
         Ok(Value::Number(number))
     } else {
@@ -137,18 +115,12 @@ fn octal(arg: &[u8], max: i64) -> Result<Value, String> {
 
 fn word_code(words: Words, arg: &[u8]) -> Option<u32> {
     let arg = until_zero(arg);
-    words
-        .iter()
-        .find(|(word, _)| word.as_bytes().eq_ignore_ascii_case(arg))
-        .map(|(_, code)| *code)
+    words.iter().find(|(word, _)| word.as_bytes().eq_ignore_ascii_case(arg)).map(|(_, code)| *code)
 }
 
 fn list_words(words: Words) -> String {
     let all: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-    format!(
-        "argument(s) must be one of the following: {}",
-        all.join(", ")
-    )
+    format!("argument(s) must be one of the following: {}", all.join(", "))
 }
 
 fn flags(words: Words, args: &[Vec<u8>]) -> Result<Value, String> {
@@ -158,9 +130,7 @@ fn flags(words: Words, args: &[Vec<u8>]) -> Result<Value, String> {
             let bits = codes.iter().fold(0, |bits, code| bits | code);
             let has = |name: &[u8]| word_code(words, name).is_some_and(|code| bits & code != 0);
             if has(b"save") && has(b"nosave") {
-                return Err(
-                    "shutdown options SAVE and NOSAVE can't be used simultaneously".to_owned(),
-                );
+                return Err("shutdown options SAVE and NOSAVE can't be used simultaneously".to_owned());
             }
             Ok(Value::Code(bits))
         }
@@ -173,9 +143,7 @@ fn save_points(args: &[Vec<u8>], current: &Value, source: Source) -> Result<Valu
     let cleared = matches!(args, [arg] if until_zero(arg).is_empty());
     let args = if cleared { &[] } else { args };
     let mut points = match (current, source) {
-        (Value::SavePoints(points), Source::Startup { save_seen: true }) if !cleared => {
-            points.clone()
-        }
+        (Value::SavePoints(points), Source::Startup { save_seen: true }) if !cleared => points.clone(),
         _ => Vec::new(),
     };
     let pairs = args.chunks_exact(2);
@@ -183,16 +151,9 @@ fn save_points(args: &[Vec<u8>], current: &Value, source: Source) -> Result<Valu
         return Err(INVALID.to_owned());
     }
     for pair in pairs {
-        let interval_s = number::decimal(until_zero(&pair[0]))
-            .filter(|n| *n >= 1)
-            .ok_or(INVALID)?;
-        let changes = number::decimal(until_zero(&pair[1]))
-            .filter(|n| *n >= 0)
-            .ok_or(INVALID)?;
-        points.push(SavePoint {
-            interval_s,
-            changes: changes as i32,
-        });
+        let interval_s = number::decimal(until_zero(&pair[0])).filter(|n| *n >= 1).ok_or(INVALID)?;
+        let changes = number::decimal(until_zero(&pair[1])).filter(|n| *n >= 0).ok_or(INVALID)?;
+        points.push(SavePoint { interval_s, changes: changes as i32 });
     }
     Ok(Value::SavePoints(points))
 }
@@ -216,23 +177,15 @@ fn output_limits(args: &[Vec<u8>], current: &Value) -> Result<Value, String> {
 }
 
 fn output_class(name: &[u8]) -> Option<usize> {
-    let name = if name.eq_ignore_ascii_case(b"replica") {
-        b"slave"
-    } else {
-        name
-    };
-    OUTPUT_CLASSES
-        .iter()
-        .position(|class| class.as_bytes().eq_ignore_ascii_case(name))
+    let name = if name.eq_ignore_ascii_case(b"replica") { b"slave" } else { name };
+    OUTPUT_CLASSES.iter().position(|class| class.as_bytes().eq_ignore_ascii_case(name))
 }
 
 fn output_limit(hard: &[u8], soft: &[u8], soft_s: &[u8]) -> Option<OutputLimit> {
     Some(OutputLimit {
         hard_bytes: number::memory(until_zero(hard))?,
         soft_bytes: number::memory(until_zero(soft))?,
-        soft_s: number::decimal(until_zero(soft_s))
-            .map(|s| s as i32)
-            .filter(|s| *s >= 0)?,
+        soft_s: number::decimal(until_zero(soft_s)).map(|s| s as i32).filter(|s| *s >= 0)?,
     })
 }
 
@@ -247,11 +200,7 @@ fn oom_scores(args: &[Vec<u8>]) -> Result<Value, String> {
             .map(|n| n as i32)
             .ok_or("Invalid oom-score-adj-values, elements must be between -2000 and 2000.")
     };
-    Ok(Value::OomScores([
-        score(primary)?,
-        score(replica)?,
-        score(child)?,
-    ]))
+    Ok(Value::OomScores([score(primary)?, score(replica)?, score(child)?]))
 }
 
 fn addresses(args: &[Vec<u8>]) -> Result<Value, String> {
@@ -260,9 +209,7 @@ fn addresses(args: &[Vec<u8>]) -> Result<Value, String> {
     }
     match args {
         [arg] if arg.is_empty() => Ok(Value::Addresses(Vec::new())),
-        _ => Ok(Value::Addresses(
-            args.iter().map(|arg| until_zero(arg).into()).collect(),
-        )),
+        _ => Ok(Value::Addresses(args.iter().map(|arg| until_zero(arg).into()).collect())),
     }
 }
 
@@ -274,9 +221,7 @@ fn primary(args: &[Vec<u8>]) -> Result<Value, String> {
     if host.eq_ignore_ascii_case(b"no") && port.eq_ignore_ascii_case(b"one") {
         return Ok(Value::Primary(None));
     }
-    let port = number::decimal(port)
-        .and_then(|port| u16::try_from(port).ok())
-        .ok_or("Invalid master port")?;
+    let port = number::decimal(port).and_then(|port| u16::try_from(port).ok()).ok_or("Invalid master port")?;
     Ok(Value::Primary(Some((host.into(), port))))
 }
 
@@ -287,9 +232,7 @@ fn percentiles(args: &[Vec<u8>]) -> Result<Value, String> {
     let percentile = |arg: &Vec<u8>| match number::real(arg) {
         None => Err("Invalid latency-tracking-info-percentiles parameters"),
         Some(number) if (0.0..=100.0).contains(&number) => Ok(number),
-        Some(_) => {
-            Err("latency-tracking-info-percentiles parameters should sit between [0.0,100.0]")
-        }
+        Some(_) => Err("latency-tracking-info-percentiles parameters should sit between [0.0,100.0]"),
     };
     let all: Result<Vec<f64>, &str> = args.iter().map(percentile).collect();
     Ok(Value::Percentiles(all?))
@@ -306,8 +249,5 @@ fn directory(arg: &[u8], current: &Value) -> Result<Value, String> {
     path.join(".")
         .metadata()
         .and_then(|_| path.canonicalize())
-        .map_or_else(
-            |error| Err(super::error_text(&error)),
-            |path| Ok(Value::Text(super::bytes_of(&path).into())),
-        )
+        .map_or_else(|error| Err(super::error_text(&error)), |path| Ok(Value::Text(super::bytes_of(&path).into())))
 }

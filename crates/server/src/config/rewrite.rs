@@ -70,16 +70,12 @@ impl Line {
 /// The lines that give an option its value; none where it has one by having no line.
 fn lines_of(def: &OptionDef, value: &Value) -> Vec<Line> {
     let default = Value::default_of(&def.kind);
-    let line = |rest: &[u8], wanted| Line {
-        text: [def.name.as_bytes(), b" ", rest].concat(),
-        wanted,
-    };
+    let line = |rest: &[u8], wanted| Line { text: [def.name.as_bytes(), b" ", rest].concat(), wanted };
     match (value, &def.kind) {
         (Value::SavePoints(points), _) if points.is_empty() => vec![line(b"\"\"", true)],
-        (Value::SavePoints(points), _) => points
-            .iter()
-            .map(|p| line(format!("{} {}", p.interval_s, p.changes).as_bytes(), true))
-            .collect(),
+        (Value::SavePoints(points), _) => {
+            points.iter().map(|p| line(format!("{} {}", p.interval_s, p.changes).as_bytes(), true)).collect()
+        }
         (Value::OutputLimits(limits), _) => {
             let Value::OutputLimits(defaults) = default else {
                 return Vec::new();
@@ -88,30 +84,17 @@ fn lines_of(def: &OptionDef, value: &Value) -> Vec<Line> {
                 .iter()
                 .zip(limits.iter().zip(&defaults))
                 .map(|(class, (now, default))| {
-                    let (hard, soft) = (
-                        print_memory(now.hard_bytes as i64),
-                        print_memory(now.soft_bytes as i64),
-                    );
-                    line(
-                        format!("{class} {hard} {soft} {}", now.soft_s).as_bytes(),
-                        now != default,
-                    )
+                    let (hard, soft) = (print_memory(now.hard_bytes as i64), print_memory(now.soft_bytes as i64));
+                    line(format!("{class} {hard} {soft} {}", now.soft_s).as_bytes(), now != default)
                 })
                 .collect()
         }
-        (
-            Value::Text(text),
-            Kind::Text {
-                empty: Empty::Absent | Empty::AbsentBinary,
-                ..
-            },
-        ) if text.is_empty() => Vec::new(),
+        (Value::Text(text), Kind::Text { empty: Empty::Absent | Empty::AbsentBinary, .. }) if text.is_empty() => {
+            Vec::new()
+        }
         (Value::Addresses(_), _) if *value == default => Vec::new(),
         (Value::Primary(None), _) => Vec::new(),
-        _ => vec![line(
-            &argument_text(def, value),
-            always_written(&def.kind) || *value != default,
-        )],
+        _ => vec![line(&argument_text(def, value), always_written(&def.kind) || *value != default)],
     }
 }
 
@@ -126,9 +109,7 @@ fn argument_text(def: &OptionDef, value: &Value) -> Vec<u8> {
     match (value, &def.kind) {
         (Value::YesNo(on), _) => yes_or_no(*on).into(),
         (Value::Number(n), Kind::Memory { .. }) => print_memory(*n).into_bytes(),
-        (Value::Number(n), Kind::MemoryOrPercent { .. }) if *n >= 0 => {
-            print_memory(*n).into_bytes()
-        }
+        (Value::Number(n), Kind::MemoryOrPercent { .. }) if *n >= 0 => print_memory(*n).into_bytes(),
         (Value::Text(text), _) => words::quote(text),
         (Value::Code(code), Kind::Choice { words, .. } | Kind::Flags { words, .. }) => {
             words_of(words, *code).into_bytes()
@@ -136,12 +117,9 @@ fn argument_text(def: &OptionDef, value: &Value) -> Vec<u8> {
         (Value::Events(_), kind) => words::quote(&value.print(kind)),
         (Value::Addresses(all), _) if all.is_empty() => NOTHING.to_vec(),
         (Value::Percentiles(all), _) if all.is_empty() => NOTHING.to_vec(),
-        (Value::Percentiles(all), _) => all
-            .iter()
-            .map(|p| print_percentile(*p))
-            .collect::<Vec<_>>()
-            .join(" ")
-            .into_bytes(),
+        (Value::Percentiles(all), _) => {
+            all.iter().map(|p| print_percentile(*p)).collect::<Vec<_>>().join(" ").into_bytes()
+        }
         (value, kind) => value.print(kind),
     }
 }
@@ -170,10 +148,7 @@ impl Rewrite {
                 None | Some(b'#') => line.to_vec(),
                 _ => match option_of(line) {
                     Some(option) => {
-                        file.spare
-                            .entry(option)
-                            .or_default()
-                            .push_back(file.lines.len());
+                        file.spare.entry(option).or_default().push_back(file.lines.len());
                         line.to_vec()
                     }
                     None => [NOT_UNDERSTOOD, line].concat(),
@@ -186,11 +161,7 @@ impl Rewrite {
 
     /// Puts a line in the place of an old one of this option, or at the end.
     fn put(&mut self, option: &'static str, line: Line) {
-        if let Some(place) = self
-            .spare
-            .get_mut(option.as_bytes())
-            .and_then(VecDeque::pop_front)
-        {
+        if let Some(place) = self.spare.get_mut(option.as_bytes()).and_then(VecDeque::pop_front) {
             self.lines[place] = line.text;
         } else if line.wanted {
             if !self.signed {
@@ -240,9 +211,7 @@ fn option_of(line: &[u8]) -> Option<Vec<u8>> {
 
 /// Replaces a file as a whole. The new one keeps the old one's mode, as it may hold secrets.
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mode = fs::metadata(path)
-        .ok()
-        .map(|old| old.permissions().mode() & 0o777);
+    let mode = fs::metadata(path).ok().map(|old| old.permissions().mode() & 0o777);
     let (draft, mut file) = create_draft(path, mode.unwrap_or(NEW_FILE_MODE))?;
     let written = (|| {
         file.write_all(content)?;
@@ -267,18 +236,9 @@ fn create_draft(path: &Path, mode: u32) -> io::Result<(PathBuf, File)> {
     loop {
         let suffix = format!(".{}-{attempt}.tmp", std::process::id());
         let draft = super::path_of(&[bytes_of(path), suffix.as_bytes()].concat()).to_owned();
-        match OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(mode)
-            .open(&draft)
-        {
+        match OpenOptions::new().write(true).create_new(true).mode(mode).open(&draft) {
             Ok(file) => return Ok((draft, file)),
-            Err(error)
-                if error.kind() == io::ErrorKind::AlreadyExists && attempt < ATTEMPTS_MAX =>
-            {
-                attempt += 1
-            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < ATTEMPTS_MAX => attempt += 1,
             Err(error) => return Err(error),
         }
     }

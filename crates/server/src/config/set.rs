@@ -24,9 +24,8 @@ impl Config {
         let mut changed = Vec::new();
         for (name, (_, text)) in names.iter().zip(pairs) {
             let def = name.def();
-            let value = self
-                .parse_set(def, text, &values[name.index])
-                .map_err(|why| SetError::failed(name.text, &why))?;
+            let value =
+                self.parse_set(def, text, &values[name.index]).map_err(|why| SetError::failed(name.text, &why))?;
             if value != values[name.index] {
                 values[name.index] = value;
                 changed.push(def.name);

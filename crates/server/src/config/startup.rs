@@ -25,12 +25,8 @@ pub enum Startup {
 impl Config {
     /// Reads the command line, without the program's own name, and everything it names.
     pub fn from_args(args: impl Iterator<Item = OsString>) -> Result<Startup, ConfigError> {
-        let here = std::env::current_dir().map_err(|error| {
-            ConfigError::Whole(format!(
-                "Can't find the current directory: {}",
-                error_text(&error)
-            ))
-        })?;
+        let here = std::env::current_dir()
+            .map_err(|error| ConfigError::Whole(format!("Can't find the current directory: {}", error_text(&error))))?;
         Self::from_args_in(args, &here, &mut io::stdin())
     }
 
@@ -49,16 +45,11 @@ impl Config {
         let line = CommandLine::read(&args);
         let mut config = Config::with_defaults(here);
         config.file = line.file.map(|file| absolute(here, &file));
-        let mut text = config
-            .file
-            .as_deref()
-            .map(load::read)
-            .transpose()?
-            .unwrap_or_default();
+        let mut text = config.file.as_deref().map(load::read).transpose()?.unwrap_or_default();
         if line.from_stdin {
-            stdin.read_to_end(&mut text).map_err(|error| {
-                ConfigError::Whole(format!("Can't read standard input: {}", error_text(&error)))
-            })?;
+            stdin
+                .read_to_end(&mut text)
+                .map_err(|error| ConfigError::Whole(format!("Can't read standard input: {}", error_text(&error))))?;
         }
         text.push(b'\n');
         text.extend(line.options);
@@ -74,10 +65,7 @@ impl Config {
         };
         match OpenOptions::new().append(true).create(true).open(path) {
             Ok(_) => Ok(()),
-            Err(error) => Err(ConfigError::Whole(format!(
-                "Can't open the log file: {}",
-                error_text(&error)
-            ))),
+            Err(error) => Err(ConfigError::Whole(format!("Can't open the log file: {}", error_text(&error)))),
         }
     }
 }

@@ -42,36 +42,15 @@ pub struct OutputLimit {
 pub const OUTPUT_CLASSES: [&str; 3] = ["normal", "slave", "pubsub"];
 
 const SAVE_POINTS: [SavePoint; 3] = [
-    SavePoint {
-        interval_s: 3600,
-        changes: 1,
-    },
-    SavePoint {
-        interval_s: 300,
-        changes: 100,
-    },
-    SavePoint {
-        interval_s: 60,
-        changes: 10_000,
-    },
+    SavePoint { interval_s: 3600, changes: 1 },
+    SavePoint { interval_s: 300, changes: 100 },
+    SavePoint { interval_s: 60, changes: 10_000 },
 ];
 
 const OUTPUT_LIMITS: [OutputLimit; 3] = [
-    OutputLimit {
-        hard_bytes: 0,
-        soft_bytes: 0,
-        soft_s: 0,
-    },
-    OutputLimit {
-        hard_bytes: 256 << 20,
-        soft_bytes: 64 << 20,
-        soft_s: 60,
-    },
-    OutputLimit {
-        hard_bytes: 32 << 20,
-        soft_bytes: 8 << 20,
-        soft_s: 60,
-    },
+    OutputLimit { hard_bytes: 0, soft_bytes: 0, soft_s: 0 },
+    OutputLimit { hard_bytes: 256 << 20, soft_bytes: 64 << 20, soft_s: 60 },
+    OutputLimit { hard_bytes: 32 << 20, soft_bytes: 8 << 20, soft_s: 60 },
 ];
 
 impl Value {
@@ -104,28 +83,21 @@ impl Value {
             Value::Number(n) => print_number(*n, kind).into_bytes(),
             Value::Text(text) => text.to_vec(),
             Value::Code(code) => match kind {
-                Kind::Choice { words, .. } | Kind::Flags { words, .. } => {
-                    words_of(words, *code).into_bytes()
-                }
+                Kind::Choice { words, .. } | Kind::Flags { words, .. } => words_of(words, *code).into_bytes(),
                 _ => Vec::new(),
             },
-            Value::SavePoints(points) => join(
-                points
+            Value::SavePoints(points) => join(points.iter().map(|p| format!("{} {}", p.interval_s, p.changes))),
+            Value::OutputLimits(limits) => join(
+                OUTPUT_CLASSES
                     .iter()
-                    .map(|p| format!("{} {}", p.interval_s, p.changes)),
+                    .zip(limits)
+                    .map(|(class, l)| format!("{class} {} {} {}", l.hard_bytes, l.soft_bytes, l.soft_s)),
             ),
-            Value::OutputLimits(limits) => {
-                join(OUTPUT_CLASSES.iter().zip(limits).map(|(class, l)| {
-                    format!("{class} {} {} {}", l.hard_bytes, l.soft_bytes, l.soft_s)
-                }))
-            }
             Value::OomScores(scores) => join(scores.iter().map(i32::to_string)),
             Value::Events(bits) => events::letters(*bits).into_bytes(),
             Value::Addresses(addresses) => addresses.join(&b' '),
             Value::Primary(None) => Vec::new(),
-            Value::Primary(Some((host, port))) => {
-                [host, &b" "[..], port.to_string().as_bytes()].concat()
-            }
+            Value::Primary(Some((host, port))) => [host, &b" "[..], port.to_string().as_bytes()].concat(),
             Value::Percentiles(all) => join(all.iter().map(|p| print_percentile(*p))),
         }
     }
@@ -149,11 +121,7 @@ pub(super) fn words_of(words: Words, code: u32) -> String {
     if let Some((word, _)) = words.iter().find(|(_, c)| *c == code) {
         return (*word).to_owned();
     }
-    let set: Vec<&str> = words
-        .iter()
-        .filter(|(_, c)| *c != 0 && code & c == *c)
-        .map(|(word, _)| *word)
-        .collect();
+    let set: Vec<&str> = words.iter().filter(|(_, c)| *c != 0 && code & c == *c).map(|(word, _)| *word).collect();
     set.join(" ")
 }
 

@@ -17,10 +17,7 @@ pub fn split(line: &[u8]) -> Option<Vec<Vec<u8>>> {
 }
 
 fn skip_blanks(line: &[u8]) -> &[u8] {
-    let start = line
-        .iter()
-        .position(|c| !is_blank(*c))
-        .unwrap_or(line.len());
+    let start = line.iter().position(|c| !is_blank(*c)).unwrap_or(line.len());
     &line[start..]
 }
 
@@ -34,16 +31,10 @@ fn next_word(mut rest: &[u8]) -> Option<(Vec<u8>, &[u8])> {
             // A vertical tab or form feed separates words but does not end one: so does Redis read it.
             [b' ' | b'\n' | b'\r' | b'\t', behind @ ..] => return Some((word, behind)),
             [b'"', behind @ ..] => {
-                return Some((
-                    word_in_double_quotes(word, behind)?,
-                    after_quote(behind, b'"')?,
-                ));
+                return Some((word_in_double_quotes(word, behind)?, after_quote(behind, b'"')?));
             }
             [b'\'', behind @ ..] => {
-                return Some((
-                    word_in_single_quotes(word, behind)?,
-                    after_quote(behind, b'\'')?,
-                ));
+                return Some((word_in_single_quotes(word, behind)?, after_quote(behind, b'\'')?));
             }
             [c, behind @ ..] => {
                 word.push(*c);
@@ -56,9 +47,7 @@ fn next_word(mut rest: &[u8]) -> Option<(Vec<u8>, &[u8])> {
 fn word_in_double_quotes(mut word: Vec<u8>, mut rest: &[u8]) -> Option<Vec<u8>> {
     loop {
         match rest {
-            [b'\\', b'x', high, low, behind @ ..]
-                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
-            {
+            [b'\\', b'x', high, low, behind @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
                 word.push(nibble(*high) << 4 | nibble(*low));
                 rest = behind;
             }
@@ -99,10 +88,7 @@ fn after_quote(mut rest: &[u8], quote: u8) -> Option<&[u8]> {
         match rest {
             [b'\\', escaped, behind @ ..] if quote == b'"' || *escaped == quote => rest = behind,
             [c, behind @ ..] if *c == quote => {
-                return behind
-                    .first()
-                    .is_none_or(|c| is_blank(*c))
-                    .then_some(behind);
+                return behind.first().is_none_or(|c| is_blank(*c)).then_some(behind);
             }
             [_, behind @ ..] => rest = behind,
             [] => return None,
@@ -153,12 +139,7 @@ mod tests {
     use super::*;
 
     fn texts(line: &str) -> Option<Vec<String>> {
-        Some(
-            split(line.as_bytes())?
-                .into_iter()
-                .map(|word| String::from_utf8_lossy(&word).into_owned())
-                .collect(),
-        )
+        Some(split(line.as_bytes())?.into_iter().map(|word| String::from_utf8_lossy(&word).into_owned()).collect())
     }
 
     #[test]
@@ -167,18 +148,11 @@ mod tests {
             ("", vec![]),
             (" save  900\t1 ", vec!["save", "900", "1"]),
             (r#"dir "/a b" '' """#, vec!["dir", "/a b", "", ""]),
-            (
-                r#"x "\x41\n\"\\" 'it\'s \n'"#,
-                vec!["x", "A\n\"\\", "it's \\n"],
-            ),
+            (r#"x "\x41\n\"\\" 'it\'s \n'"#, vec!["x", "A\n\"\\", "it's \\n"]),
             (r#"pre"quoted" x"#, vec!["prequoted", "x"]),
             (r#""\x4g""#, vec!["x4g"]),
         ] {
-            assert_eq!(
-                texts(line),
-                Some(words.into_iter().map(str::to_owned).collect()),
-                "{line}"
-            );
+            assert_eq!(texts(line), Some(words.into_iter().map(str::to_owned).collect()), "{line}");
         }
     }
 

@@ -39,14 +39,6 @@ pub(super) const OPTIONS: &[OptionDef] = &[
     integer("lfu-log-factor", 0, INT_MAX, 10),
     integer("lfu-decay-time", 0, INT_MAX, 1),
     // The pace of background work.
-    special(
-        "hz",
-        Kind::Clamped {
-            max: INT_MAX,
-            low: 1,
-            high: 500,
-            default: 10,
-        },
-    ),
+    special("hz", Kind::Clamped { max: INT_MAX, low: 1, high: 500, default: 10 }),
     integer("shutdown-timeout", 0, INT_MAX, 10),
 ];

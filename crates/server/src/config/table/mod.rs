@@ -47,24 +47,16 @@ pub fn all() -> &'static [&'static OptionDef] {
 /// All names in the order of [`all`], each alias behind its option.
 pub fn names() -> impl Iterator<Item = Name> {
     all().iter().enumerate().flat_map(|(index, def)| {
-        let own = Name {
-            text: def.name,
-            index,
-        };
-        [Some(own), def.alias.map(|text| Name { text, index })]
-            .into_iter()
-            .flatten()
+        let own = Name { text: def.name, index };
+        [Some(own), def.alias.map(|text| Name { text, index })].into_iter().flatten()
     })
 }
 
 /// The name that a user wrote, in whatever case.
 pub fn find(written: &[u8]) -> Option<Name> {
     static BY_NAME: OnceLock<HashMap<&'static [u8], Name>> = OnceLock::new();
-    let by_name =
-        BY_NAME.get_or_init(|| names().map(|name| (name.text.as_bytes(), name)).collect());
-    by_name
-        .get(written.to_ascii_lowercase().as_slice())
-        .copied()
+    let by_name = BY_NAME.get_or_init(|| names().map(|name| (name.text.as_bytes(), name)).collect());
+    by_name.get(written.to_ascii_lowercase().as_slice()).copied()
 }
 
 impl Name {
@@ -94,13 +86,7 @@ mod tests {
         let mut seen = HashSet::new();
         for name in names() {
             assert!(seen.insert(name.text), "{} occurs twice", name.text);
-            assert!(
-                name.text
-                    .bytes()
-                    .all(|c| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_')),
-                "{}",
-                name.text
-            );
+            assert!(name.text.bytes().all(|c| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_')), "{}", name.text);
             assert_eq!(find(name.text.to_ascii_uppercase().as_bytes()), Some(name));
         }
     }
@@ -113,17 +99,8 @@ mod tests {
                 continue; // Depends on the machine; has no spelling for "none".
             }
             let printed = default.print(&def.kind);
-            let args = if def.takes_several() {
-                words::split(&printed).unwrap()
-            } else {
-                vec![printed]
-            };
-            assert_eq!(
-                parse(def, &args, &default, Source::Set),
-                Ok(default),
-                "{}",
-                def.name
-            );
+            let args = if def.takes_several() { words::split(&printed).unwrap() } else { vec![printed] };
+            assert_eq!(parse(def, &args, &default, Source::Set), Ok(default), "{}", def.name);
         }
     }
 
@@ -144,11 +121,7 @@ mod tests {
     fn the_default_of_a_choice_is_one_of_its_words() {
         for def in all() {
             if let Kind::Choice { words, default } | Kind::Flags { words, default } = def.kind {
-                assert!(
-                    words.iter().any(|(_, code)| *code == default),
-                    "{}",
-                    def.name
-                );
+                assert!(words.iter().any(|(_, code)| *code == default), "{}", def.name);
             }
         }
     }
@@ -156,12 +129,7 @@ mod tests {
     #[test]
     fn an_absent_text_has_no_default() {
         for def in all() {
-            if let Kind::Text {
-                default,
-                empty: Empty::Absent | Empty::AbsentBinary,
-                ..
-            } = def.kind
-            {
+            if let Kind::Text { default, empty: Empty::Absent | Empty::AbsentBinary, .. } = def.kind {
                 assert_eq!(default, "", "{}", def.name);
             }
         }
@@ -180,11 +148,7 @@ mod tests {
     fn every_reason_for_ignoring_is_a_clause_that_ends_a_sentence() {
         for def in all() {
             if let Effect::Ignored(why) = def.effect {
-                assert!(
-                    !why.is_empty() && !why.ends_with('.') && !why.contains('\n'),
-                    "{}: {why}",
-                    def.name
-                );
+                assert!(!why.is_empty() && !why.ends_with('.') && !why.contains('\n'), "{}: {why}", def.name);
             }
         }
     }

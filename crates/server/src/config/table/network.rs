@@ -1,8 +1,7 @@
 //! Who may connect, how, and the threads that serve them.
 
 use super::super::option::{
-    INT_MAX, Kind, OptionDef, UINT_MAX, Words, choice, integer, optional, optional_binary, special,
-    text, yes_no,
+    INT_MAX, Kind, OptionDef, UINT_MAX, Words, choice, integer, optional, optional_binary, special, text, yes_no,
 };
 
 const RUNTIME_MODES: Words = &[("dual", 0), ("single", 1)];
@@ -18,14 +17,7 @@ pub(super) const OPTIONS: &[OptionDef] = &[
     integer("tcp-backlog", 0, INT_MAX, 511).fixed(),
     integer("tcp-keepalive", 0, INT_MAX, 300),
     optional("unixsocket").fixed(),
-    special(
-        "unixsocketperm",
-        Kind::Octal {
-            max: 0o777,
-            default: 0,
-        },
-    )
-    .fixed(),
+    special("unixsocketperm", Kind::Octal { max: 0o777, default: 0 }).fixed(),
     integer("timeout", 0, INT_MAX, 0),
     integer("maxclients", 1, UINT_MAX, 10_000),
     yes_no("protected-mode", true),

@@ -27,20 +27,8 @@ fn no_arguments_mean_all_defaults_and_no_file() {
 
 #[test]
 fn an_option_takes_all_words_up_to_the_next_option() {
-    let config = start_with(
-        &[
-            "--port",
-            "7000",
-            "--bind",
-            "127.0.0.1",
-            "::1",
-            "--SAVE",
-            "900 1",
-            "--timeout 5",
-        ],
-        "",
-    )
-    .unwrap();
+    let config =
+        start_with(&["--port", "7000", "--bind", "127.0.0.1", "::1", "--SAVE", "900 1", "--timeout 5"], "").unwrap();
     assert_eq!(get(&config, "port"), "7000");
     assert_eq!(get(&config, "bind"), "127.0.0.1 ::1");
     assert_eq!(get(&config, "save"), "900 1");
@@ -49,70 +37,30 @@ fn an_option_takes_all_words_up_to_the_next_option() {
 
 #[test]
 fn save_may_be_empty_or_have_no_value_at_all() {
-    for args in [
-        &["--save", ""][..],
-        &["--save"],
-        &["--save", "--port", "1"],
-        &["--save "],
-    ] {
+    for args in [&["--save", ""][..], &["--save"], &["--save", "--port", "1"], &["--save "]] {
         assert_eq!(get(&start_with(args, "").unwrap(), "save"), "", "{args:?}");
     }
-    assert_eq!(
-        get(
-            &start_with(&["--save", "1", "2", "--save", "3", "4"], "").unwrap(),
-            "save"
-        ),
-        "1 2 3 4"
-    );
+    assert_eq!(get(&start_with(&["--save", "1", "2", "--save", "3", "4"], "").unwrap(), "save"), "1 2 3 4");
 }
 
 #[test]
 fn a_value_may_begin_with_dashes() {
-    let config = start_with(
-        &[
-            "--requirepass",
-            "--secret",
-            "--ignore-warnings",
-            "-",
-            "--hz",
-            "5",
-            "-",
-        ],
-        "port 1",
-    )
-    .unwrap();
+    let config =
+        start_with(&["--requirepass", "--secret", "--ignore-warnings", "-", "--hz", "5", "-"], "port 1").unwrap();
     assert_eq!(get(&config, "requirepass"), "--secret");
     assert_eq!(get(&config, "ignore-warnings"), "-");
-    assert_eq!(
-        get(&config, "port"),
-        "1",
-        "a dash at the end asks for standard input"
-    );
+    assert_eq!(get(&config, "port"), "1", "a dash at the end asks for standard input");
 }
 
 #[test]
 fn options_win_over_standard_input_which_wins_over_the_file() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("a.conf"), "port 1\ntimeout 1\nhz 1\n").unwrap();
-    let config = start_in(
-        dir.path(),
-        &["./x/../a.conf", "--hz", "3", "-"],
-        "timeout 2\nhz 2",
-    )
-    .unwrap_err();
-    assert!(
-        config
-            .to_string()
-            .contains("x/../a.conf': No such file or directory"),
-        "{config}"
-    );
+    let config = start_in(dir.path(), &["./x/../a.conf", "--hz", "3", "-"], "timeout 2\nhz 2").unwrap_err();
+    assert!(config.to_string().contains("x/../a.conf': No such file or directory"), "{config}");
     let config = start_in(dir.path(), &["a.conf", "--hz", "3", "-"], "timeout 2\nhz 2").unwrap();
     assert_eq!(
-        (
-            get(&config, "port"),
-            get(&config, "timeout"),
-            get(&config, "hz")
-        ),
+        (get(&config, "port"), get(&config, "timeout"), get(&config, "hz")),
         ("1".into(), "2".into(), "3".into())
     );
     assert_eq!(config.file(), Some(dir.path().join("a.conf").as_path()));
@@ -122,29 +70,11 @@ fn options_win_over_standard_input_which_wins_over_the_file() {
 fn an_option_without_its_value_is_refused_with_its_line() {
     for (args, line, number, why) in [
         (&["--port"][..], "port", 2, "wrong number of arguments"),
-        (
-            &["--port", "--bind"],
-            "port \"--bind\"",
-            2,
-            "argument couldn't be parsed into an integer",
-        ),
-        (
-            &["--hz", "5", "--nosuch", "1"],
-            "nosuch \"1\"",
-            3,
-            "Bad directive or wrong number of arguments",
-        ),
-        (
-            &["--sentinel"],
-            "sentinel",
-            2,
-            "sentinel directive while not in sentinel mode",
-        ),
+        (&["--port", "--bind"], "port \"--bind\"", 2, "argument couldn't be parsed into an integer"),
+        (&["--hz", "5", "--nosuch", "1"], "nosuch \"1\"", 3, "Bad directive or wrong number of arguments"),
+        (&["--sentinel"], "sentinel", 2, "sentinel directive while not in sentinel mode"),
     ] {
         let error = start_with(args, "").unwrap_err().to_string();
-        assert!(
-            error.ends_with(&format!("at line {number}\n>>> '{line}'\n{why}")),
-            "{error}"
-        );
+        assert!(error.ends_with(&format!("at line {number}\n>>> '{line}'\n{why}")), "{error}");
     }
 }

@@ -14,8 +14,7 @@ fn setting(line: &str) -> Option<(&'static OptionDef, Value)> {
     let words = words::split(line.as_bytes())?;
     let (name, args) = words.split_first()?;
     let def = table::find(name).filter(|_| !line.starts_with(' '))?.def();
-    let current =
-        Config::with_defaults(std::path::Path::new("/")).values[table::find(name)?.index].clone();
+    let current = Config::with_defaults(std::path::Path::new("/")).values[table::find(name)?.index].clone();
     let source = Source::Startup { save_seen: false };
     Some((def, parse(def, args, &current, source).ok()?))
 }
@@ -28,17 +27,10 @@ fn every_option_that_is_heeded_is_documented_with_its_default() {
         .iter()
         .zip(&defaults.values)
         .filter(|(def, _)| !def.is_ignored() && !def.hidden)
-        .filter(|(def, default)| {
-            !settings
-                .iter()
-                .any(|(other, value)| other.name == def.name && value == *default)
-        })
+        .filter(|(def, default)| !settings.iter().any(|(other, value)| other.name == def.name && value == *default))
         .map(|(def, _)| def.name)
         .collect();
-    assert_eq!(
-        missing, [""; 0],
-        "these are not in catamaran.conf with their default"
-    );
+    assert_eq!(missing, [""; 0], "these are not in catamaran.conf with their default");
 }
 
 #[test]
@@ -46,11 +38,7 @@ fn the_documented_file_sets_every_option_to_its_default() {
     let documented = start(DOCUMENTED);
     let default = start("");
     for (index, def) in table::all().iter().enumerate() {
-        assert_eq!(
-            documented.values[index], default.values[index],
-            "{}",
-            def.name
-        );
+        assert_eq!(documented.values[index], default.values[index], "{}", def.name);
     }
     assert_eq!(documented.ignored(), []);
 }

@@ -14,10 +14,7 @@ fn a_line_that_cannot_be_used_is_shown_with_its_number() {
          Bad directive or wrong number of arguments",
         env!("CARGO_PKG_VERSION")
     );
-    assert_eq!(
-        start_error("# a comment\n\n  foo bar\t\r\nport 1"),
-        expected
-    );
+    assert_eq!(start_error("# a comment\n\n  foo bar\t\r\nport 1"), expected);
 }
 
 #[test]
@@ -26,23 +23,11 @@ fn every_mistake_has_redis_words() {
         ("port", "wrong number of arguments"),
         ("port 1 2", "wrong number of arguments"),
         ("port x", "argument couldn't be parsed into an integer"),
-        (
-            "port 65536",
-            "argument must be between 0 and 65535 inclusive",
-        ),
+        ("port 65536", "argument must be between 0 and 65535 inclusive"),
         ("maxmemory 1x", "argument must be a memory value"),
-        (
-            "unixsocketperm 800",
-            "argument couldn't be parsed as an octal number",
-        ),
-        (
-            "unixsocketperm 1000",
-            "argument must be between 0 and 777 inclusive",
-        ),
-        (
-            "unixsocketperm -1",
-            "argument must be between 0 and 777 inclusive",
-        ),
+        ("unixsocketperm 800", "argument couldn't be parsed as an octal number"),
+        ("unixsocketperm 1000", "argument must be between 0 and 777 inclusive"),
+        ("unixsocketperm -1", "argument must be between 0 and 777 inclusive"),
         ("appendonly maybe", "argument must be 'yes' or 'no'"),
         ("dir \"/tmp", "Unbalanced quotes in configuration line"),
         ("dir /no/such/place", "No such file or directory"),
@@ -50,30 +35,14 @@ fn every_mistake_has_redis_words() {
         ("replicaof host 99999", "Invalid master port"),
         ("appendfilename \"\"", "appendfilename can't be empty"),
         ("save 1", "Invalid save parameters"),
-        (
-            "sentinel monitor",
-            "sentinel directive while not in sentinel mode",
-        ),
+        ("sentinel monitor", "sentinel directive while not in sentinel mode"),
         ("some.option", "Module config specified without value"),
-        (
-            "rename-command a",
-            "Bad directive or wrong number of arguments",
-        ),
+        ("rename-command a", "Bad directive or wrong number of arguments"),
         ("include", "Bad directive or wrong number of arguments"),
-        (
-            "appendfsync x",
-            "argument(s) must be one of the following: everysec, always, no",
-        ),
-        (
-            "bind 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17",
-            "Too many bind addresses specified.",
-        ),
+        ("appendfsync x", "argument(s) must be one of the following: everysec, always, no"),
+        ("bind 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17", "Too many bind addresses specified."),
     ] {
-        assert!(
-            start_error(line).ends_with(&format!("at line 1\n>>> '{line}'\n{why}")),
-            "{}",
-            start_error(line)
-        );
+        assert!(start_error(line).ends_with(&format!("at line 1\n>>> '{line}'\n{why}")), "{}", start_error(line));
     }
 }
 
@@ -104,17 +73,10 @@ fn options_that_redis_forgot_are_passed_over() {
 fn lines_for_others_are_handed_on_and_can_be_refused_in_place() {
     let config = start("user alice on >x ~*\n\nrename-command FLUSHALL \"\"");
     assert_eq!(config.users()[0].args.len(), 4);
-    assert_eq!(
-        config.renames()[0].args,
-        [b"FLUSHALL".to_vec(), b"".to_vec()]
-    );
-    let error = config.renames()[0]
-        .error("No such command in rename-command")
-        .to_string();
+    assert_eq!(config.renames()[0].args, [b"FLUSHALL".to_vec(), b"".to_vec()]);
+    let error = config.renames()[0].error("No such command in rename-command").to_string();
     assert!(
-        error.ends_with(
-            "at line 3\n>>> 'rename-command FLUSHALL \"\"'\nNo such command in rename-command"
-        ),
+        error.ends_with("at line 3\n>>> 'rename-command FLUSHALL \"\"'\nNo such command in rename-command"),
         "{error}"
     );
 }
@@ -130,11 +92,7 @@ fn includes_take_effect_where_they_stand_and_begin_at_dir() {
     let text = "timeout 9\ninclude sub/*.conf\nhz 3\ninclude none*.conf\ndir sub\ninclude a.conf";
     let config = start_in(dir.path(), &["-"], text).unwrap();
     assert_eq!(
-        (
-            get(&config, "hz"),
-            get(&config, "timeout"),
-            get(&config, "port")
-        ),
+        (get(&config, "hz"), get(&config, "timeout"), get(&config, "port")),
         ("1".into(), "1".into(), "1".into())
     );
 }
@@ -153,10 +111,7 @@ fn an_included_file_that_is_missing_or_includes_itself_is_an_error() {
 #[test]
 fn a_log_file_that_cannot_be_written_stops_the_start() {
     let error = start_error("logfile /no/such/place/log");
-    assert!(
-        error.ends_with("***\nCan't open the log file: No such file or directory"),
-        "{error}"
-    );
+    assert!(error.ends_with("***\nCan't open the log file: No such file or directory"), "{error}");
 }
 
 #[test]
@@ -186,23 +141,16 @@ fn hz_is_pulled_into_its_range() {
 fn bytes_that_are_no_text_are_kept() {
     let mut config = start("requirepass \"a\\x00\\xff\"");
     assert_eq!(config.get_text("requirepass"), b"a\x00\xff");
-    config
-        .set(&[(b"masterauth", b"\xfe\x00")], super::Origin::Local)
-        .unwrap();
+    config.set(&[(b"masterauth", b"\xfe\x00")], super::Origin::Local).unwrap();
     assert_eq!(config.get_text("masterauth"), b"\xfe\x00");
-    assert_eq!(
-        config.value("masterauth"),
-        &Value::Text(b"\xfe\x00"[..].into())
-    );
+    assert_eq!(config.value("masterauth"), &Value::Text(b"\xfe\x00"[..].into()));
 }
 
 #[test]
 fn random_bytes_never_panic() {
     let mut state = 1u64;
     let mut next = || {
-        state = state
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         (state >> 33) as usize
     };
     let pieces = [
@@ -222,9 +170,7 @@ fn random_bytes_never_panic() {
         "{",
     ];
     for _ in 0..2000 {
-        let text: String = (0..next() % 12)
-            .map(|_| pieces[next() % pieces.len()])
-            .collect();
+        let text: String = (0..next() % 12).map(|_| pieces[next() % pieces.len()]).collect();
         let _ = start_with(&["-"], &text);
     }
 }

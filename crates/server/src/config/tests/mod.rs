@@ -18,9 +18,7 @@ fn start_with(args: &[&str], stdin: &str) -> Result<Config, ConfigError> {
 }
 
 fn start_in(dir: &Path, args: &[&str], stdin: &str) -> Result<Config, ConfigError> {
-    let args = args
-        .iter()
-        .map(|arg| OsString::from_vec(arg.as_bytes().to_vec()));
+    let args = args.iter().map(|arg| OsString::from_vec(arg.as_bytes().to_vec()));
     match Config::from_args_in(args, dir, &mut stdin.as_bytes())? {
         Startup::Serve(config) => Ok(*config),
         Startup::PrintAndExit(text) => panic!("printed instead of serving: {text}"),
@@ -38,18 +36,12 @@ fn start_error(text: &str) -> String {
 
 fn get(config: &Config, name: &str) -> String {
     let found = config.matching(&[name.as_bytes()], |_, _| false);
-    let (_, value) = found
-        .into_iter()
-        .next()
-        .unwrap_or_else(|| panic!("no option {name}"));
+    let (_, value) = found.into_iter().next().unwrap_or_else(|| panic!("no option {name}"));
     String::from_utf8(value).unwrap()
 }
 
 fn set(config: &mut Config, pairs: &[(&str, &str)]) -> Result<Vec<&'static str>, SetError> {
-    let pairs: Vec<(&[u8], &[u8])> = pairs
-        .iter()
-        .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
-        .collect();
+    let pairs: Vec<(&[u8], &[u8])> = pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
     config.set(&pairs, Origin::Remote)
 }
 
@@ -68,10 +60,7 @@ fn one_bad_value_leaves_all_options_as_they_were() {
 fn only_options_with_another_value_are_reported_as_changed() {
     let mut config = start("");
     assert_eq!(
-        set(
-            &mut config,
-            &[("timeout", "7"), ("hz", "10"), ("slave-priority", "5")]
-        ),
+        set(&mut config, &[("timeout", "7"), ("hz", "10"), ("slave-priority", "5")]),
         Ok(vec!["timeout", "replica-priority"])
     );
     assert_eq!(set(&mut config, &[("timeout", "7")]), Ok(vec![]));
@@ -89,11 +78,7 @@ fn protected_options_follow_who_asks() {
         ("yes", Origin::Remote, true),
     ] {
         let mut config = start(&format!("enable-protected-configs {allowed}"));
-        assert_eq!(
-            config.set(&[pair], origin).is_ok(),
-            fine,
-            "{allowed} {origin:?}"
-        );
+        assert_eq!(config.set(&[pair], origin).is_ok(), fine, "{allowed} {origin:?}");
         assert_eq!(config.dir() == path, fine);
     }
 }
@@ -103,15 +88,9 @@ fn a_directory_that_is_missing_or_no_directory_is_refused_in_the_words_of_the_sy
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("file"), "").unwrap();
     let mut config = start_in(dir.path(), &["-"], "enable-protected-configs yes").unwrap();
-    for (path, why) in [
-        ("missing", "No such file or directory"),
-        ("file", "Not a directory"),
-    ] {
+    for (path, why) in [("missing", "No such file or directory"), ("file", "Not a directory")] {
         let expected = format!("CONFIG SET failed (possibly related to argument 'dir') - {why}");
-        assert_eq!(
-            set(&mut config, &[("dir", path)]).unwrap_err().to_string(),
-            expected
-        );
+        assert_eq!(set(&mut config, &[("dir", path)]).unwrap_err().to_string(), expected);
     }
 }
 
@@ -120,13 +99,8 @@ fn defragmentation_is_accepted_from_a_file_but_not_turned_on_later() {
     assert_eq!(get(&start("activedefrag yes"), "activedefrag"), "yes");
     let mut config = start("");
     assert_eq!(set(&mut config, &[("activedefrag", "no")]), Ok(vec![]));
-    let refused = set(&mut config, &[("activedefrag", "yes")])
-        .unwrap_err()
-        .to_string();
-    assert!(
-        refused.contains("Active defragmentation cannot be enabled"),
-        "{refused}"
-    );
+    let refused = set(&mut config, &[("activedefrag", "yes")]).unwrap_err().to_string();
+    assert!(refused.contains("Active defragmentation cannot be enabled"), "{refused}");
     assert_eq!(get(&config, "activedefrag"), "no");
 }
 
@@ -136,36 +110,20 @@ fn a_pattern_lists_aliases_but_not_hidden_options() {
     let starts_with = |pattern: &[u8], name: &[u8]| name.starts_with(&pattern[..pattern.len() - 1]);
     let names = |patterns: &[&str]| -> Vec<String> {
         let patterns: Vec<&[u8]> = patterns.iter().map(|p| p.as_bytes()).collect();
-        config
-            .matching(&patterns, starts_with)
-            .into_iter()
-            .map(|(name, _)| String::from_utf8(name).unwrap())
-            .collect()
+        config.matching(&patterns, starts_with).into_iter().map(|(name, _)| String::from_utf8(name).unwrap()).collect()
     };
-    assert_eq!(
-        names(&["replica-p*", "slave-p*"]),
-        ["replica-priority", "slave-priority"]
-    );
+    assert_eq!(names(&["replica-p*", "slave-p*"]), ["replica-priority", "slave-priority"]);
     assert_eq!(names(&["watchdog*"]), [""; 0]);
-    assert_eq!(
-        names(&["Watchdog-Period", "watchdog-period", "nosuch"]),
-        ["Watchdog-Period"]
-    );
+    assert_eq!(names(&["Watchdog-Period", "watchdog-period", "nosuch"]), ["Watchdog-Period"]);
     assert_eq!(names(&["timeout", "time*", "TIMEOUT"]), ["timeout"]);
 }
 
 #[test]
 fn only_options_that_differ_from_their_default_are_reported_as_ignored() {
-    assert_eq!(
-        start("daemonize no\nrdbcompression yes\nmaxmemory 1gb").ignored(),
-        []
-    );
+    assert_eq!(start("daemonize no\nrdbcompression yes\nmaxmemory 1gb").ignored(), []);
     let ignored = start("daemonize yes\nloadmodule /x.so\nsearch.threads 4\nslaveof h 1").ignored();
     let names: Vec<&str> = ignored.iter().map(|(name, _)| *name).collect();
-    assert_eq!(
-        names,
-        ["daemonize", "replicaof", "loadmodule", "options of modules"]
-    );
+    assert_eq!(names, ["daemonize", "replicaof", "loadmodule", "options of modules"]);
 }
 
 #[test]
@@ -179,15 +137,9 @@ fn options_are_read_in_their_own_types() {
     assert_eq!(config.get_int("maxmemory-clients"), -5);
     assert_eq!(config.get_enum("appendfsync"), "always");
     assert!(!config.get_bool("protected-mode"));
-    assert_eq!(
-        config.get_path("unixsocket").as_deref(),
-        Some(Path::new("/s.sock"))
-    );
+    assert_eq!(config.get_path("unixsocket").as_deref(), Some(Path::new("/s.sock")));
     assert_eq!(config.get_path("pidfile"), None);
-    assert_eq!(
-        config.notify_events(),
-        super::events::KEYSPACE | super::events::EXPIRED
-    );
+    assert_eq!(config.notify_events(), super::events::KEYSPACE | super::events::EXPIRED);
     assert_eq!(config.bind_addresses(), ["127.0.0.1", "-::1"]);
     assert_eq!(config.output_limits()[1].hard_bytes, 1 << 20);
     assert_eq!(config.output_limits()[2].hard_bytes, 32 << 20);

@@ -3,7 +3,7 @@
 
     record_redis.py HOST:PORT > redis-7.0.15.txt
 
-The server should be fresh, started with `--enable-protected-configs no --dir /` and nothing else but its port. Each
+The server should be fresh, started in / with no option but its port, which is recorded as the usual one. Each
 line is: the arguments of CONFIG SET, the reply, and for a single option what CONFIG GET says after an OK; the parts are
 divided by tabs and quoted as in redis.conf. After each line the option is set back to what it was. Lines that begin
 with `default` give an option's value before anything was set.
@@ -126,7 +126,8 @@ def main():
     defaults = client.call("CONFIG", "GET", "*")
     was = dict(zip(defaults[::2], defaults[1::2]))
     for name in sorted(was):
-        print("default", quote(name), quote(was[name]), sep="\t")
+        value = b"6379" if name == b"port" else was[name]
+        print("default", quote(name), quote(value), sep="\t")
     for args in cases():
         reply = client.call("CONFIG", "SET", *args)
         after = ""

@@ -25,20 +25,14 @@ struct Answer {
 }
 
 fn answers() -> impl Iterator<Item = Answer> {
-    RECORDED
-        .lines()
-        .filter(|line| !line.starts_with("default\t"))
-        .map(|line| {
-            let parts: Vec<Vec<Vec<u8>>> = line
-                .split('\t')
-                .map(|part| words::split(part.as_bytes()).unwrap())
-                .collect();
-            Answer {
-                args: parts[0].clone(),
-                reply: String::from_utf8(parts[1][0].clone()).unwrap(),
-                after: parts[2].first().cloned(),
-            }
-        })
+    RECORDED.lines().filter(|line| !line.starts_with("default\t")).map(|line| {
+        let parts: Vec<Vec<Vec<u8>>> = line.split('\t').map(|part| words::split(part.as_bytes()).unwrap()).collect();
+        Answer {
+            args: parts[0].clone(),
+            reply: String::from_utf8(parts[1][0].clone()).unwrap(),
+            after: parts[2].first().cloned(),
+        }
+    })
 }
 
 fn reply(config: &mut Config, args: &[Vec<u8>]) -> String {
@@ -51,29 +45,18 @@ fn reply(config: &mut Config, args: &[Vec<u8>]) -> String {
 }
 
 fn value(config: &Config, name: &[u8]) -> Option<Vec<u8>> {
-    config
-        .matching(&[name], |_, _| false)
-        .pop()
-        .map(|(_, value)| value)
+    config.matching(&[name], |_, _| false).pop().map(|(_, value)| value)
 }
 
 #[test]
 fn every_option_of_redis_is_known_and_has_its_default() {
     let config = start("");
     let mut seen = 0;
-    for line in RECORDED
-        .lines()
-        .filter(|line| line.starts_with("default\t"))
-    {
+    for line in RECORDED.lines().filter(|line| line.starts_with("default\t")) {
         let words = words::split(line.as_bytes()).unwrap();
-        let shown =
-            |value: Option<&[u8]>| value.map(|value| String::from_utf8_lossy(value).into_owned());
+        let shown = |value: Option<&[u8]>| value.map(|value| String::from_utf8_lossy(value).into_owned());
         let name = String::from_utf8_lossy(&words[1]);
-        assert_eq!(
-            shown(value(&config, &words[1]).as_deref()),
-            shown(Some(&words[2])),
-            "{name}"
-        );
+        assert_eq!(shown(value(&config, &words[1]).as_deref()), shown(Some(&words[2])), "{name}");
         seen += 1;
     }
     assert!(seen > 180, "only {seen} options were recorded");
@@ -86,25 +69,13 @@ fn config_set_answers_as_redis_does() {
     let mut seen = 0;
     for answer in answers() {
         let mut config = fresh.clone();
-        let shown: Vec<_> = answer
-            .args
-            .iter()
-            .map(|arg| String::from_utf8_lossy(arg))
-            .collect();
+        let shown: Vec<_> = answer.args.iter().map(|arg| String::from_utf8_lossy(arg)).collect();
         let ours = reply(&mut config, &answer.args);
-        let after = answer
-            .after
-            .is_some()
-            .then(|| value(&config, &answer.args[0]))
-            .flatten();
+        let after = answer.after.is_some().then(|| value(&config, &answer.args[0])).flatten();
         let same = ours == answer.reply && after == answer.after;
         if same == OUTCOMES_THAT_DIFFER.contains(&shown.join(" ").as_str()) {
-            let lossy = |value: &Option<Vec<u8>>| {
-                value
-                    .as_deref()
-                    .map(String::from_utf8_lossy)
-                    .map(|text| text.into_owned())
-            };
+            let lossy =
+                |value: &Option<Vec<u8>>| value.as_deref().map(String::from_utf8_lossy).map(|text| text.into_owned());
             wrong.push(format!(
                 "{shown:?}\n  redis {} {:?}\n  we    {ours} {:?}",
                 answer.reply,
@@ -114,11 +85,6 @@ fn config_set_answers_as_redis_does() {
         }
         seen += 1;
     }
-    assert!(
-        wrong.is_empty(),
-        "{} of {seen} are not as expected:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "{} of {seen} are not as expected:\n{}", wrong.len(), wrong.join("\n"));
     assert!(seen > 500, "only {seen} answers were recorded");
 }

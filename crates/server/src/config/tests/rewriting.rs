@@ -8,10 +8,7 @@ use super::{get, set, start, start_in};
 
 const BEFORE: &str = include_str!("rewrite-before.conf");
 const AFTER: &str = include_str!("rewrite-after.conf");
-const USERS: &[&str] = &[
-    "alice on nopass ~* &* +@all",
-    "default on nopass ~* &* +@all",
-];
+const USERS: &[&str] = &["alice on nopass ~* &* +@all", "default on nopass ~* &* +@all"];
 
 fn users() -> Vec<Vec<u8>> {
     USERS.iter().map(|user| user.as_bytes().to_vec()).collect()
@@ -43,10 +40,7 @@ fn comments_and_order_stay_and_only_what_changed_changes() {
 #[test]
 fn rewriting_twice_changes_nothing_more() {
     let config = start(AFTER);
-    assert_eq!(
-        String::from_utf8(config.rewritten(AFTER.as_bytes(), &users())).unwrap(),
-        AFTER
-    );
+    assert_eq!(String::from_utf8(config.rewritten(AFTER.as_bytes(), &users())).unwrap(), AFTER);
 }
 
 #[test]
@@ -54,20 +48,14 @@ fn the_rewritten_file_says_what_the_server_had() {
     let config = start(AFTER);
     let again = start(&String::from_utf8(config.rewritten(b"", &[])).unwrap());
     for name in table::names() {
-        assert_eq!(
-            get(&config, name.text),
-            get(&again, name.text),
-            "{}",
-            name.text
-        );
+        assert_eq!(get(&config, name.text), get(&again, name.text), "{}", name.text);
     }
 }
 
 #[test]
 fn users_in_an_acl_file_leave_the_configuration() {
     let config = start("aclfile /x");
-    let rewritten =
-        String::from_utf8(config.rewritten(b"user a on\naclfile /x\n", &users())).unwrap();
+    let rewritten = String::from_utf8(config.rewritten(b"user a on\naclfile /x\n", &users())).unwrap();
     assert!(!rewritten.contains("user"), "{rewritten}");
 }
 
@@ -75,10 +63,7 @@ fn users_in_an_acl_file_leave_the_configuration() {
 fn without_a_file_there_is_nothing_to_rewrite() {
     let refused = start("").rewrite(&[]).unwrap_err();
     assert!(matches!(refused, RewriteError::NoFile));
-    assert_eq!(
-        refused.to_string(),
-        "The server is running without a config file"
-    );
+    assert_eq!(refused.to_string(), "The server is running without a config file");
 }
 
 #[test]
@@ -91,10 +76,7 @@ fn the_file_is_replaced_with_its_mode_and_nothing_is_left_behind() {
     set(&mut config, &[("timeout", "5")]).unwrap();
     config.rewrite(&[]).unwrap();
     assert!(fs::read_to_string(&path).unwrap().contains("\ntimeout 5\n"));
-    assert_eq!(
-        fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-        0o600
-    );
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
 }
 
@@ -107,15 +89,8 @@ fn a_file_that_vanished_is_written_anew_and_a_directory_that_did_is_an_error() {
     let config = start_in(dir.path(), &["sub/c.conf"], "").unwrap();
     fs::remove_file(sub.join("c.conf")).unwrap();
     config.rewrite(&[]).unwrap();
-    assert!(
-        fs::read_to_string(sub.join("c.conf"))
-            .unwrap()
-            .contains("port 1\n")
-    );
+    assert!(fs::read_to_string(sub.join("c.conf")).unwrap().contains("port 1\n"));
     fs::remove_dir_all(&sub).unwrap();
     let refused = config.rewrite(&[]).unwrap_err();
-    assert_eq!(
-        refused.to_string(),
-        "Rewriting config file: No such file or directory"
-    );
+    assert_eq!(refused.to_string(), "Rewriting config file: No such file or directory");
 }
