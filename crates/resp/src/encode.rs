@@ -65,10 +65,10 @@ impl<'a> Encoder<'a> {
         self.line_text(text.as_bytes());
     }
 
-    /// An error, with its code word first. CR and LF vanish at the ends and become blanks within.
+    /// An error, with its code word first. CR and LF vanish at the end and become blanks elsewhere.
     pub fn error(&mut self, text: &str) {
         self.out.push(b'-');
-        self.line_text(text.trim_matches(['\r', '\n']).as_bytes());
+        self.line_text(text.trim_end_matches(['\r', '\n']).as_bytes());
     }
 
     /// The reply that precedes closing a connection whose requests cannot be followed.

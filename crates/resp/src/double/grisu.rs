@@ -143,7 +143,7 @@ impl Power {
         };
         // One power raises the scaled exponent by 26 or 27, and the estimate lies at most one power too low.
         let missing = SCALED_EXPONENT_MIN - 1 - binary_exponent;
-        let estimate = (missing * 1233 >> 12) - POWERS_FIRST;
+        let estimate = ((missing * 1233) >> 12) - POWERS_FIRST;
         let mut index = (estimate / POWERS_STEP).clamp(0, POWERS.len() as i32 - 1) as usize;
         while scaled(index).1 < SCALED_EXPONENT_MIN && index + 1 < POWERS.len() {
             index += 1;

@@ -93,7 +93,7 @@ fn every_reply_has_its_bytes_in_both_protocols() {
 fn a_line_cannot_be_broken_by_its_text() {
     assert_eq!(
         written(Protocol::Resp2, |e| e.error("\r\nERR a\r\nb\n")),
-        r"-ERR a  b\r\n"
+        r"-  ERR a  b\r\n"
     );
     assert_eq!(
         written(Protocol::Resp2, |e| e.simple("a\r\nb")),
