@@ -25,7 +25,9 @@ SOURCES_ENTRY = Path("/etc/apt/sources.list.d/catamaran-source.sources")
 TOOLS = {"tclsh": "tcl", "dpkg-source": "dpkg-dev", "redis-cli": "redis-tools", "redis-benchmark": "redis-tools"}
 
 # The suite gives up when nothing is reported for this long, and names the test that hangs.
-SILENCE_LIMIT_S = 180
+SILENCE_LIMIT_S = 300
+# How much of a dead server's log is shown.
+LOG_TAIL_CHARS = 350
 # Each run has a block of ports to itself, below the usual range of ephemeral ones: its first is held as the block's lock,
 # the next few are for the suite's own connections, the rest for servers which it spawns.
 PORT_BLOCKS = range(11000, 20000, 500)
@@ -182,7 +184,7 @@ def run_file(suite: Path, mode: Mode, name: str, server: str, limit_s: float) ->
             command += ["--host", "127.0.0.1", "--port", str(running.port)]
         outcome = watch(command, farm, limit_s)
         if mode.external and not running.alive():
-            outcome.aborted = "the server died\n" + running.log_path.read_text(errors="replace")[-2000:]
+            outcome.aborted = "the server died\n" + running.log_path.read_text(errors="replace")[-LOG_TAIL_CHARS:]
     return outcome
 
 
@@ -264,7 +266,7 @@ def parse(output: str) -> Outcome:
         elif status == "err":
             matched = FAILED.match(first)
             if matched:
-                outcome.failed[one_line(matched.group(1))] = rest
+                outcome.failed[one_line(matched.group(1))] = essence(rest)
             else:
                 outcome.stray.append(text)
         elif status == "exception":
@@ -288,6 +290,14 @@ def split_reports(output: str) -> list[tuple[str, str]]:
         elif reports and not PASSED.match(reports[-1][1]):
             reports[-1][1] += "\n" + line
     return [(status, text) for status, text in reports]
+
+
+def essence(message: str) -> str:
+    """An error's message without Tcl's backtrace, and without the first line where it is but the end of the second."""
+    lines = message.partition("\n    while executing")[0].splitlines()
+    if len(lines) > 1 and lines[1].endswith(lines[0].strip()):
+        lines = lines[1:]
+    return "\n".join(lines)
 
 
 def one_line(name: str) -> str:
