@@ -8,11 +8,14 @@
 pub mod expiry;
 pub mod float;
 pub mod garbage;
+pub mod glob;
 pub mod header;
 pub mod integer;
 pub mod key;
 
+mod access;
 mod batch;
+mod copy;
 mod error;
 mod keyspace;
 mod turn;
@@ -20,6 +23,7 @@ mod tx;
 mod view;
 
 pub use batch::Batch;
+pub use copy::Value;
 pub use error::{Error, Result};
 pub use header::{Kind, Meta};
 pub use key::{Parts, SpaceId};
