@@ -11,6 +11,7 @@ pub mod garbage;
 pub mod header;
 pub mod integer;
 pub mod key;
+pub mod string;
 
 mod batch;
 mod error;
