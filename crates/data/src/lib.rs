@@ -12,6 +12,7 @@ pub mod glob;
 pub mod header;
 pub mod integer;
 pub mod key;
+pub mod string;
 
 mod access;
 mod batch;
