@@ -19,7 +19,11 @@ static TABLE: LazyLock<Vec<&'static Command>> = LazyLock::new(|| {
         crate::string::number::COMMANDS,
         crate::string::lcs::COMMANDS,
         crate::bitmap::COMMANDS,
-        crate::generic::COMMANDS,
+        crate::generic::keys::COMMANDS,
+        crate::generic::expire::COMMANDS,
+        crate::generic::scan::COMMANDS,
+        crate::generic::object::COMMANDS,
+        crate::generic::database::COMMANDS,
         crate::connection::COMMANDS,
         crate::server::COMMANDS,
     ];

@@ -8,12 +8,15 @@
 pub mod expiry;
 pub mod float;
 pub mod garbage;
+pub mod glob;
 pub mod header;
 pub mod integer;
 pub mod key;
 pub mod string;
 
+mod access;
 mod batch;
+mod copy;
 mod error;
 mod keyspace;
 mod turn;
@@ -21,6 +24,7 @@ mod tx;
 mod view;
 
 pub use batch::Batch;
+pub use copy::Value;
 pub use error::{Error, Result};
 pub use header::{Kind, Meta};
 pub use key::{Parts, SpaceId};
