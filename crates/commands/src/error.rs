@@ -51,7 +51,6 @@ pub enum Error {
     BitValue,
     BitArgument,
     BitopNot,
-    BitopInvalidKeys,
     BitfieldType,
     BitfieldOverflowType,
     BitfieldReadOnly,
@@ -144,7 +143,6 @@ impl fmt::Display for Error {
             Error::BitValue => "ERR bit is not an integer or out of range",
             Error::BitArgument => "ERR The bit argument must be 1 or 0.",
             Error::BitopNot => "ERR BITOP NOT must be called with a single source key.",
-            Error::BitopInvalidKeys => "ERR syntax error",
             Error::BitfieldType => {
                 "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is."
             }

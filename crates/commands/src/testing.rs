@@ -82,7 +82,7 @@ impl Db {
     }
 
     /// Makes a key a list as far as others can tell: for commands that refuse it.
-    fn make_list(&mut self, key: &[u8]) {
+    pub(crate) fn make_list(&mut self, key: &[u8]) {
         let mut tx = Tx::new(&self.engine, &self.keyspace, &mut self.batch, &self.turn, 0);
         let old = tx.find(key).expect("find");
         tx.put(key, old, Meta::new(Kind::List), &[]);

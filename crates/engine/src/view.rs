@@ -103,10 +103,7 @@ impl<'e> View<'e> {
     }
 
     /// The records with `from <= key < to`, in the order asked for.
-    pub fn scan<'k>(&self, family: Family, from: &'k [u8], to: &'k [u8], direction: Direction) -> Cursor<'k>
-    where
-        'e: 'k,
-    {
+    pub fn scan(&self, family: Family, from: &[u8], to: &[u8], direction: Direction) -> Cursor<'e> {
         let mut options = ReadOptions::default();
         options.set_iterate_lower_bound(from);
         options.set_iterate_upper_bound(to);
