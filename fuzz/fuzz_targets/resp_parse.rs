@@ -7,7 +7,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use resp::{
-    Limits, Parser, ProtocolError, UNAUTHENTICATED_BULK_LEN_MAX, UNAUTHENTICATED_MULTIBULK_LEN_MAX,
+    INLINE_LEN_MAX_FLOOR, Limits, Parser, ProtocolError, UNAUTHENTICATED_BULK_LEN_MAX,
+    UNAUTHENTICATED_MULTIBULK_LEN_MAX,
 };
 
 /// Commands, and the error that ended the stream, if one did.
@@ -132,7 +133,7 @@ fn check_limits(arguments: &[Vec<u8>], stream: &[u8], limits: &Limits) {
     if !stream.contains(&b'*') {
         let bytes: usize = arguments.iter().map(Vec::len).sum();
         assert!(
-            bytes <= limits.inline_len_max,
+            bytes <= limits.inline_len_max.max(INLINE_LEN_MAX_FLOOR),
             "an inline command within its line"
         );
     } else if !stream.contains(&b'\n') {

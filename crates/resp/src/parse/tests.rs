@@ -377,6 +377,26 @@ fn a_line_may_grow_to_its_limit_and_no_further() {
 }
 
 #[test]
+fn a_tiny_limit_on_lines_spares_short_numbers() {
+    let limits = Limits {
+        inline_len_max: 0,
+        multibulk_len_max: 3,
+        ..Limits::default()
+    };
+    assert_eq!(parse(PING, &limits).commands, [[b"PING"]]);
+    assert_refused(
+        b"*123456789\r\n",
+        &limits,
+        ProtocolError::InvalidMultibulkLength,
+    );
+    assert_refused(
+        &b"x".repeat(INLINE_LEN_MAX_FLOOR + 1),
+        &limits,
+        ProtocolError::TooBigInline,
+    );
+}
+
+#[test]
 fn a_line_behind_a_nul_waits_until_it_is_too_long() {
     let limits = Limits {
         inline_len_max: 100,
