@@ -90,6 +90,16 @@ fn every_reply_has_its_bytes_in_both_protocols() {
 }
 
 #[test]
+fn lengths_of_every_number_of_digits_are_spelled_out() {
+    for len in [0, 9, 10, 19, 99, 100, 999, 1000, 12345, usize::MAX] {
+        assert_eq!(
+            written(Protocol::Resp2, |e| e.bulk_header(len)),
+            format!(r"${len}\r\n")
+        );
+    }
+}
+
+#[test]
 fn a_line_cannot_be_broken_by_its_text() {
     assert_eq!(
         written(Protocol::Resp2, |e| e.error("\r\nERR a\r\nb\n")),
