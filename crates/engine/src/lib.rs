@@ -1,1 +1,24 @@
-//! x
+//! THE DISK: RocksDB behind a narrow door.
+//!
+//! This crate opens the database, reads it through [`View`]s, collects writes in a [`Pending`] batch
+//! that later reads of the same batch can see, and commits it as one RocksDB write. It is the only
+//! crate that names RocksDB. It knows no Redis: what a key or a value means is decided above, in `data`.
+//! It has no threads and no clock of its own.
+//!
+//! ```text
+//!   Engine ──view()──▶ View ──through(&Pending)──▶ View that sees the batch's own writes
+//!     │  └─snapshot()▶ Snapshot ──view()──▶ View that stays as it is
+//!     └──commit(&Pending) : one write batch, one WAL write, one sync where asked for
+//! ```
+
+mod error;
+mod families;
+mod open;
+mod pending;
+mod view;
+
+pub use error::{Error, OpenError};
+pub use families::Family;
+pub use open::{Durability, Engine, EngineOptions, EngineStats, counter_value};
+pub use pending::Pending;
+pub use view::{Cursor, Direction, Snapshot, Value, View};

@@ -76,11 +76,7 @@ impl<'a> Encoder<'a> {
         self.raw(b"-ERR ");
         self.raw(error.text().as_bytes());
         if let ProtocolError::ExpectedBulk(got) = error {
-            let shown = if matches!(got, b'\r' | b'\n') {
-                b' '
-            } else {
-                *got
-            };
+            let shown = if matches!(got, b'\r' | b'\n') { b' ' } else { *got };
             self.raw(&[shown, b'\'']);
         }
         self.raw(b"\r\n");
@@ -223,16 +219,11 @@ impl<'a> Encoder<'a> {
 
     /// Text with its format, which is three bytes such as `txt`; in RESP2 a bulk string without the format.
     pub fn verbatim(&mut self, format: &str, text: &[u8]) {
-        debug_assert_eq!(
-            format.len(),
-            3,
-            "a verbatim string's format has three bytes"
-        );
+        debug_assert_eq!(format.len(), 3, "a verbatim string's format has three bytes");
         match self.protocol {
             Protocol::Resp2 => self.bulk(text),
             Protocol::Resp3 => {
-                self.out
-                    .reserve(LINE_LEN_MAX + format.len() + 1 + text.len() + 2);
+                self.out.reserve(LINE_LEN_MAX + format.len() + 1 + text.len() + 2);
                 self.count_line(b'=', format.len() + 1 + text.len());
                 self.raw(format.as_bytes());
                 self.raw(b":");

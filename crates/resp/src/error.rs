@@ -30,14 +30,10 @@ impl ProtocolError {
     pub(crate) fn text(&self) -> &'static str {
         match self {
             ProtocolError::InvalidMultibulkLength => "Protocol error: invalid multibulk length",
-            ProtocolError::UnauthenticatedMultibulkLength => {
-                "Protocol error: unauthenticated multibulk length"
-            }
+            ProtocolError::UnauthenticatedMultibulkLength => "Protocol error: unauthenticated multibulk length",
             ProtocolError::TooBigMultibulkCount => "Protocol error: too big mbulk count string",
             ProtocolError::InvalidBulkLength => "Protocol error: invalid bulk length",
-            ProtocolError::UnauthenticatedBulkLength => {
-                "Protocol error: unauthenticated bulk length"
-            }
+            ProtocolError::UnauthenticatedBulkLength => "Protocol error: unauthenticated bulk length",
             ProtocolError::TooBigBulkCount => "Protocol error: too big bulk count string",
             ProtocolError::ExpectedBulk(_) => "Protocol error: expected '$', got '",
             ProtocolError::TooBigInline => "Protocol error: too big inline request",

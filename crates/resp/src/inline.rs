@@ -9,12 +9,7 @@ use crate::parse::Span;
 /// `None` means that the quotes do not balance; `spans` may then hold some arguments already.
 ///
 /// Decoding never lengthens an argument, so each is written over its own source text.
-pub(crate) fn split(
-    buf: &mut [u8],
-    start: usize,
-    end: usize,
-    spans: &mut Vec<Span>,
-) -> Option<usize> {
+pub(crate) fn split(buf: &mut [u8], start: usize, end: usize, spans: &mut Vec<Span>) -> Option<usize> {
     let mut count = 0;
     let mut at = start;
     loop {
@@ -60,9 +55,7 @@ fn argument(line: &mut [u8], start: usize) -> Option<(Span, usize)> {
         read += taken;
     }
     // The line is over; inside quotes that is one quote too few.
-    quote
-        .is_none()
-        .then(|| (Span::new(start, write - start), read))
+    quote.is_none().then(|| (Span::new(start, write - start), read))
 }
 
 /// The byte that an escape within double quotes stands for, and the escape's length. `text` begins with the backslash.

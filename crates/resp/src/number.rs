@@ -22,22 +22,16 @@ pub(crate) fn parse_integer(text: &[u8]) -> Option<i64> {
         if !digit.is_ascii_digit() {
             return None;
         }
-        value = value
-            .checked_mul(10)?
-            .checked_sub(i64::from(digit - b'0'))?;
+        value = value.checked_mul(10)?.checked_sub(i64::from(digit - b'0'))?;
     }
-    if negative {
-        Some(value)
-    } else {
-        value.checked_neg()
-    }
+    if negative { Some(value) } else { value.checked_neg() }
 }
 
 /// The most digits [`short_line`] reads itself; longer numbers take the thorough path.
 const SHORT_DIGITS_MAX: usize = 9;
 
 // With its type byte, such a line is within every limit on lines.
-const _: () = assert!(1 + SHORT_DIGITS_MAX <= INLINE_LEN_MAX_FLOOR);
+const _: () = assert!(SHORT_DIGITS_MAX < INLINE_LEN_MAX_FLOOR);
 
 /// The usual case of a `*` or `$` line without searching for its end: a few digits, CR and one more byte, all in `buf`.
 ///

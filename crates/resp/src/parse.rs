@@ -13,9 +13,7 @@ use memchr::memchr2;
 
 use crate::error::ProtocolError;
 use crate::inline;
-use crate::limits::{
-    INLINE_LEN_MAX_FLOOR, Limits, UNAUTHENTICATED_BULK_LEN_MAX, UNAUTHENTICATED_MULTIBULK_LEN_MAX,
-};
+use crate::limits::{INLINE_LEN_MAX_FLOOR, Limits, UNAUTHENTICATED_BULK_LEN_MAX, UNAUTHENTICATED_MULTIBULK_LEN_MAX};
 use crate::number::{parse_integer, short_line};
 
 /// How much of a buffer is looked at, in bytes: what a [`Span`] can address. A single command that needs more is refused;
@@ -36,10 +34,7 @@ impl Span {
     /// Both numbers lie within the window, so neither cast can lose bits.
     pub(crate) fn new(start: usize, len: usize) -> Self {
         debug_assert!(start + len <= WINDOW_LEN_MAX);
-        Span {
-            start: start as u32,
-            len: len as u32,
-        }
+        Span { start: start as u32, len: len as u32 }
     }
 
     /// The offsets into the buffer.
@@ -180,9 +175,8 @@ impl Parser {
         }) else {
             return Ok(None);
         };
-        let count = count
-            .filter(|count| *count <= limits.multibulk_len_max)
-            .ok_or(ProtocolError::InvalidMultibulkLength)?;
+        let count =
+            count.filter(|count| *count <= limits.multibulk_len_max).ok_or(ProtocolError::InvalidMultibulkLength)?;
         if count > UNAUTHENTICATED_MULTIBULK_LEN_MAX && !limits.authenticated {
             return Err(ProtocolError::UnauthenticatedMultibulkLength);
         }
@@ -238,12 +232,7 @@ impl Parser {
 
     /// Appends arguments to `found` until the command is complete (true) or the bytes run out (false).
     #[inline]
-    fn collect(
-        &mut self,
-        buf: &[u8],
-        limits: &Limits,
-        found: &mut Vec<Span>,
-    ) -> Result<bool, ProtocolError> {
+    fn collect(&mut self, buf: &[u8], limits: &Limits, found: &mut Vec<Span>) -> Result<bool, ProtocolError> {
         while self.remaining > 0 {
             let len = match self.bulk_len {
                 Some(len) => len,
@@ -338,8 +327,7 @@ impl Parser {
             [.., b'\r'] => newline - 1,
             _ => newline,
         };
-        let count =
-            inline::split(buf, self.cursor, end, spans).ok_or(ProtocolError::UnbalancedQuotes)?;
+        let count = inline::split(buf, self.cursor, end, spans).ok_or(ProtocolError::UnbalancedQuotes)?;
         self.cursor = newline + 1;
         self.position = self.cursor;
         Ok(Some(count))
@@ -352,9 +340,7 @@ impl Parser {
     fn find_line_end(&mut self, buf: &[u8], end: u8, limits: &Limits) -> LineEnd {
         let len_max = limits.inline_len_max.max(INLINE_LEN_MAX_FLOOR);
         let from = self.searched.max(self.cursor);
-        let to = buf
-            .len()
-            .min(self.cursor.saturating_add(len_max).saturating_add(1));
+        let to = buf.len().min(self.cursor.saturating_add(len_max).saturating_add(1));
         let unsearched = buf.get(from..to).unwrap_or_default();
         self.searched = match memchr2(end, 0, unsearched) {
             Some(offset) => from + offset,

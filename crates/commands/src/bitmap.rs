@@ -1,0 +1,5 @@
+//! The bitmap commands.
+
+use crate::command::Command;
+
+pub(crate) static COMMANDS: &[Command] = &[];

@@ -1,0 +1,202 @@
+//! Every sentence with which a command is refused. Clients match on these texts: they are Redis's,
+//! byte for byte, except for refusals that only this server has.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// The result of a command.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a command was refused or failed. `Display` is the full text of the error reply, with its code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each variant's meaning is its sentence below")]
+pub enum Error {
+    // Of all commands.
+    UnknownCommand {
+        name: String,
+        args: String,
+    },
+    UnknownSubcommand {
+        given: String,
+        container: String,
+    },
+    WrongArity {
+        name: String,
+    },
+    Syntax,
+    WrongType,
+    NotInteger,
+    NotFloat,
+    NotPositive,
+    NotBetween {
+        min: i64,
+        max: i64,
+    },
+    NoAuth,
+    NoSuchKey,
+    OutOfRange,
+    NoScript,
+    // Of strings.
+    Overflow,
+    DecrementOverflow,
+    NotFiniteIncrement,
+    StringTooLong,
+    OffsetOutOfRange,
+    InvalidExpire {
+        command: &'static str,
+    },
+    LcsLenAndIdx,
+    // Of bitmaps.
+    BitOffset,
+    BitValue,
+    BitArgument,
+    BitopNot,
+    BitopInvalidKeys,
+    BitfieldType,
+    BitfieldOverflowType,
+    BitfieldReadOnly,
+    // Of keys.
+    SameObject,
+    DbOutOfRange,
+    InvalidDbIndex,
+    InvalidFirstDbIndex,
+    InvalidSecondDbIndex,
+    NxAndOthers,
+    GtAndLt,
+    UnsupportedOption {
+        option: String,
+    },
+    InvalidCursor,
+    LfuSelected,
+    LfuNotSelected,
+    // Of connections.
+    AuthFailed,
+    AuthNotConfigured,
+    NoProto,
+    InvalidProtocolVersion,
+    ClientName,
+    NoSuchClient,
+    // Of the server.
+    Config {
+        text: String,
+    },
+    Storage {
+        text: String,
+    },
+    /// Refused by the crossing, not executed.
+    Overloaded {
+        waited_ms: u64,
+    },
+    /// The worker died while it had the request.
+    Unknown,
+    Misconf {
+        text: String,
+    },
+    /// A sentence that only one command has and that holds values.
+    Sentence(Cow<'static, str>),
+}
+
+impl Error {
+    /// A sentence that only one command has. It stands beside that command's handler.
+    pub const fn sentence(text: &'static str) -> Error {
+        Error::Sentence(Cow::Borrowed(text))
+    }
+
+    /// The code word at the beginning, for `INFO errorstats`.
+    pub fn code(&self) -> String {
+        let text = self.to_string();
+        text.split(' ').next().unwrap_or("ERR").to_owned()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Error::UnknownCommand { name, args } => {
+                return write!(f, "ERR unknown command '{name}', with args beginning with: {args}");
+            }
+            Error::UnknownSubcommand { given, container } => {
+                return write!(f, "ERR unknown subcommand '{given}'. Try {} HELP.", container.to_uppercase());
+            }
+            Error::WrongArity { name } => return write!(f, "ERR wrong number of arguments for '{name}' command"),
+            Error::Syntax => "ERR syntax error",
+            Error::WrongType => "WRONGTYPE Operation against a key holding the wrong kind of value",
+            Error::NotInteger => "ERR value is not an integer or out of range",
+            Error::NotFloat => "ERR value is not a valid float",
+            Error::NotPositive => "ERR value is out of range, must be positive",
+            Error::NotBetween { min, max } => {
+                return write!(f, "ERR value is out of range, value must between {min} and {max}");
+            }
+            Error::NoAuth => "NOAUTH Authentication required.",
+            Error::NoSuchKey => "ERR no such key",
+            Error::OutOfRange => "ERR index out of range",
+            Error::NoScript => "NOSCRIPT No matching script. Please use EVAL.",
+            Error::Overflow => "ERR increment or decrement would overflow",
+            Error::DecrementOverflow => "ERR decrement would overflow",
+            Error::NotFiniteIncrement => "ERR increment would produce NaN or Infinity",
+            Error::StringTooLong => "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
+            Error::OffsetOutOfRange => "ERR offset is out of range",
+            Error::InvalidExpire { command } => return write!(f, "ERR invalid expire time in '{command}' command"),
+            Error::LcsLenAndIdx => {
+                "ERR If you want both the length and indexes, please just use IDX."
+            }
+            Error::BitOffset => "ERR bit offset is not an integer or out of range",
+            Error::BitValue => "ERR bit is not an integer or out of range",
+            Error::BitArgument => "ERR The bit argument must be 1 or 0.",
+            Error::BitopNot => "ERR BITOP NOT must be called with a single source key.",
+            Error::BitopInvalidKeys => "ERR syntax error",
+            Error::BitfieldType => {
+                "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is."
+            }
+            Error::BitfieldOverflowType => "ERR Invalid OVERFLOW type specified",
+            Error::BitfieldReadOnly => "ERR BITFIELD_RO only supports the GET subcommand",
+            Error::SameObject => "ERR source and destination objects are the same",
+            Error::DbOutOfRange => "ERR DB index is out of range",
+            Error::InvalidDbIndex => "ERR invalid DB index",
+            Error::InvalidFirstDbIndex => "ERR invalid first DB index",
+            Error::InvalidSecondDbIndex => "ERR invalid second DB index",
+            Error::NxAndOthers => "ERR NX and XX, GT or LT options at the same time are not compatible",
+            Error::GtAndLt => "ERR GT and LT options at the same time are not compatible",
+            Error::UnsupportedOption { option } => return write!(f, "ERR Unsupported option {option}"),
+            Error::InvalidCursor => "ERR invalid cursor",
+            Error::LfuSelected => {
+                "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
+            }
+            Error::LfuNotSelected => {
+                "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
+            }
+            Error::AuthFailed => "WRONGPASS invalid username-password pair or user is disabled.",
+            Error::AuthNotConfigured => {
+                "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?"
+            }
+            Error::NoProto => "NOPROTO unsupported protocol version",
+            Error::InvalidProtocolVersion => "ERR Protocol version is not an integer or out of range",
+            Error::ClientName => "ERR Client names cannot contain spaces, newlines or special characters.",
+            Error::NoSuchClient => "ERR No such client",
+            Error::Config { text } => return write!(f, "ERR {text}"),
+            Error::Storage { text } => return write!(f, "ERR storage failed: {text}"),
+            Error::Overloaded { waited_ms } => {
+                return write!(f, "OVERLOADED storage did not take the request within {waited_ms} ms; it was not executed");
+            }
+            Error::Unknown => "UNKNOWN the worker failed; it is not known whether the command was executed",
+            Error::Misconf { text } => return write!(f, "MISCONF {text}"),
+            Error::Sentence(text) => text,
+        })
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<data::Error> for Error {
+    fn from(error: data::Error) -> Self {
+        match error {
+            data::Error::WrongType => Error::WrongType,
+            data::Error::NotInteger => Error::NotInteger,
+            data::Error::NotFloat => Error::NotFloat,
+            data::Error::Overflow => Error::Overflow,
+            data::Error::NotFinite => Error::NotFiniteIncrement,
+            data::Error::StringTooLong => Error::StringTooLong,
+            data::Error::BadRecord(_) | data::Error::Engine(_) => Error::Storage { text: error.to_string() },
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! The numbers that `INFO`, `CLIENT LIST` and the health pages tell, as plain data.
+//!
+//! Either runtime publishes its part; whoever formats them waits for nobody, so that `INFO` answers even
+//! while storage does not.
+
+/// A client as `CLIENT LIST` shows it.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs, reason = "the fields are those of CLIENT LIST")]
+pub struct ClientFacts {
+    pub id: u64,
+    pub address: String,
+    pub local_address: String,
+    pub fd: i32,
+    pub name: String,
+    pub age_seconds: u64,
+    pub idle_seconds: u64,
+    pub db: u16,
+    pub user: String,
+    pub library_name: String,
+    pub library_version: String,
+    pub resp: u8,
+    pub unix_socket: bool,
+    pub no_evict: bool,
+    pub no_touch: bool,
+    pub query_buffer_bytes: usize,
+    pub output_buffer_bytes: usize,
+    pub last_command: &'static str,
+    pub network_bytes_in: u64,
+    pub network_bytes_out: u64,
+    pub commands: u64,
+    /// Channels, patterns and shard channels that it is subscribed to.
+    pub subscriptions: [usize; 3],
+    /// Commands queued by `MULTI`; None outside of one.
+    pub queued: Option<usize>,
+    /// It waits for others (`BLPOP`...).
+    pub blocked: bool,
+    /// It is closed as soon as its replies are sent.
+    pub closing: bool,
+    /// Room left in the query buffer.
+    pub query_buffer_free_bytes: usize,
+    /// Of the command that is being read.
+    pub argument_bytes: usize,
+    /// Replies that wait to be written, beyond the output buffer.
+    pub output_list_len: usize,
+    /// Their bytes.
+    pub output_list_bytes: usize,
+    /// Everything that the client occupies.
+    pub total_bytes: usize,
+}
+
+impl ClientFacts {
+    /// What `CLIENT LIST TYPE` calls it.
+    pub fn kind(&self) -> &'static str {
+        if self.subscriptions == [0; 3] { "normal" } else { "pubsub" }
+    }
+}
+
+/// The process and its build.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs, reason = "the fields are those of INFO's server section")]
+pub struct ServerFacts {
+    pub version: String,
+    pub run_id: String,
+    pub tcp_port: u16,
+    pub executable: String,
+    pub config_file: String,
+    pub runtime_mode: &'static str,
+    pub network_threads: usize,
+    pub storage_threads: usize,
+    pub started_unix_us: u64,
+    pub now_unix_us: u64,
+    pub hz: u64,
+    pub shutting_down: bool,
+    /// System, release and machine, as `uname` tells them.
+    pub os: String,
+    pub process_id: u32,
+    pub build_id: String,
+    /// The version of the compiler.
+    pub compiler: String,
+    /// `no`, `systemd` or `upstart`.
+    pub supervised: &'static str,
+    /// Kind (`tcp`, `tls`, `unix`), address and port of each listener.
+    pub listeners: Vec<(&'static str, String, u16)>,
+    /// 40 hexadecimal digits that change when the history of the data set does.
+    pub replication_id: String,
+}
+
+/// Connections and traffic, counted by the network runtime since the start or `CONFIG RESETSTAT`.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs, reason = "the fields are those of INFO's clients and stats sections")]
+pub struct NetworkFacts {
+    pub connected_clients: u64,
+    pub maxclients: u64,
+    pub blocked_clients: u64,
+    pub client_recent_max_input_buffer: u64,
+    pub client_recent_max_output_buffer: u64,
+    pub total_connections_received: u64,
+    pub rejected_connections: u64,
+    pub total_commands_processed: u64,
+    pub ops_per_second: u64,
+    pub input_bytes: u64,
+    pub output_bytes: u64,
+    pub input_kbps: f64,
+    pub output_kbps: f64,
+    pub total_error_replies: u64,
+    pub reads_processed: u64,
+    pub writes_processed: u64,
+    pub query_buffer_limit_disconnections: u64,
+    pub output_buffer_limit_disconnections: u64,
+    pub clients_in_timeout_table: u64,
+    pub tracking_clients: u64,
+    pub total_blocking_keys: u64,
+    pub pubsub_clients: u64,
+    pub pubsub_channels: u64,
+    pub pubsub_patterns: u64,
+    pub pubsubshard_channels: u64,
+    /// Memory of all clients.
+    pub clients_bytes: u64,
+    /// Failed authentications.
+    pub auth_failures: u64,
+}
+
+/// The crossing.
+#[derive(Clone, Debug, Default)]
+pub struct CrossingFacts {
+    /// Requests waiting now.
+    pub queue_requests: u64,
+    /// Bytes of them.
+    pub queue_bytes: u64,
+    /// Requests taken by storage so far.
+    pub requests: u64,
+    /// Refused because storage did not take them in time.
+    pub refused_late: u64,
+    /// Refused because storage was down.
+    pub refused_down: u64,
+    /// Times that a sender found the channel full.
+    pub full: u64,
+    /// Mean wait in the queue, in microseconds.
+    pub wait_us_mean: f64,
+    /// Most requests that may wait.
+    pub queue_requests_max: u64,
+    /// Most bytes that may wait.
+    pub queue_bytes_max: u64,
+}
+
+/// The storage runtime's side, as last published by it.
+#[derive(Clone, Debug, Default)]
+pub struct StorageFacts {
+    /// Per database: keys, and keys with an expiry.
+    pub databases: Vec<(u64, u64)>,
+    /// Keys that expired.
+    pub expired_keys: u64,
+    /// Reads that found their key.
+    pub keyspace_hits: u64,
+    /// Reads that did not.
+    pub keyspace_misses: u64,
+    /// Turns of the workers.
+    pub batches: u64,
+    /// Commands in them.
+    pub batch_commands: u64,
+    /// Batches that had something to write.
+    pub commits: u64,
+    /// Write commands in those.
+    pub commit_write_commands: u64,
+    /// Time in commits, in microseconds.
+    pub commit_us: u64,
+    /// Commands that ran on the reader pool.
+    pub long_reads: u64,
+    /// Write calls by RocksDB's own count.
+    pub engine_writes: u64,
+    /// WAL syncs by RocksDB's own count.
+    pub engine_wal_syncs: u64,
+    /// Bytes in the WAL by RocksDB's own count.
+    pub engine_wal_bytes: u64,
+    /// Bytes flushed.
+    pub engine_flush_bytes: u64,
+    /// Bytes compacted.
+    pub engine_compaction_bytes: u64,
+    /// Block cache hits.
+    pub engine_cache_hits: u64,
+    /// Block cache misses.
+    pub engine_cache_misses: u64,
+    /// Time that writes were held back by RocksDB, in microseconds.
+    pub engine_stall_us: u64,
+    /// Memtables.
+    pub memtable_bytes: u64,
+    /// Block cache.
+    pub block_cache_bytes: u64,
+    /// Table files.
+    pub disk_bytes: u64,
+    /// Unix time of the last checkpoint.
+    pub last_save_unix: u64,
+    /// True if the last checkpoint succeeded.
+    pub last_save_ok: bool,
+    /// True while a checkpoint is written.
+    pub save_in_progress: bool,
+    /// Duration of the last checkpoint in seconds; -1: none yet.
+    pub last_save_seconds: i64,
+    /// True after a failed sync.
+    pub poisoned: bool,
+    /// Write commands since the last checkpoint.
+    pub changes_since_save: u64,
+    /// Checkpoints since the start.
+    pub saves: u64,
+    /// Threads of the reader pool that are busy.
+    pub long_reads_running: u64,
+}
+
+/// Memory of the process.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryFacts {
+    /// Allocated by the program, RocksDB included.
+    pub allocated_bytes: u64,
+    /// In pages with live allocations.
+    pub active_bytes: u64,
+    /// Held resident by the allocator.
+    pub resident_bytes: u64,
+    /// Resident set size as the operating system counts it.
+    pub rss_bytes: u64,
+    /// The greatest `allocated_bytes` seen.
+    pub peak_bytes: u64,
+    /// Memory of the machine.
+    pub system_bytes: u64,
+    /// `maxmemory`.
+    pub maxmemory_bytes: u64,
+    /// `maxmemory-policy`.
+    pub maxmemory_policy: String,
+}
+
+/// CPU time of the process in seconds.
+#[derive(Clone, Debug, Default)]
+pub struct CpuFacts {
+    /// In the kernel.
+    pub system: f64,
+    /// In the program.
+    pub user: f64,
+}
+
+/// Everything together.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs, reason = "each field's type says it")]
+pub struct Facts {
+    pub server: ServerFacts,
+    pub network: NetworkFacts,
+    pub crossing: CrossingFacts,
+    pub storage: StorageFacts,
+    pub memory: MemoryFacts,
+    pub cpu: CpuFacts,
+    /// `appendfsync` is on at all: what `aof_enabled` says.
+    pub aof_enabled: bool,
+}

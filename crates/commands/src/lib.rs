@@ -1,0 +1,34 @@
+//! THE WORDS: every command, defined once: its name, arity, keys, flags, documentation and handler.
+//!
+//! One file per group; each has a `COMMANDS` slice, and [`table::all`] is their concatenation. Dispatch,
+//! arity checks, `COMMAND`, latches and statistics derive from that table and from nothing else. The
+//! variant of [`Run`] decides where a command runs. This crate has no runtime, no socket and no disk.
+
+pub mod facts;
+pub mod slowlog;
+pub mod stats;
+pub mod store;
+pub mod table;
+
+mod args;
+mod bitmap;
+mod command;
+mod connection;
+mod error;
+mod generic;
+mod keys;
+mod server;
+mod session;
+mod slice;
+mod string;
+#[cfg(test)]
+mod testing;
+
+pub use args::{Args, parse_float, parse_integer};
+pub use command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
+pub use data::glob;
+pub use error::{Error, Result};
+pub use keys::{Begin, Find, KeySpec};
+pub use session::{ClientFilter, Effect, Host, ReplyMode, Session, Shutdown};
+pub use slice::{Call, Slice};
+pub use store::Store;

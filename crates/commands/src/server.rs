@@ -1,0 +1,5 @@
+//! The server commands.
+
+use crate::command::Command;
+
+pub(crate) static COMMANDS: &[Command] = &[];

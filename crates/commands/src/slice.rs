@@ -1,0 +1,84 @@
+//! What crosses: a pipeline slice, that is the commands which a client sent in one read, and its answer.
+//!
+//! The buffer that the client's bytes were read into crosses as it is; arguments are positions in it.
+//! Session commands between storage commands are answered before the crossing; their replies travel
+//! along as literals, so that the order of replies needs no thought on the other side. The slice comes
+//! back as its own answer, so that its buffers serve the client's next one.
+
+use bytes::Bytes;
+use resp::{Protocol, Span};
+
+use crate::args::Args;
+use crate::command::Command;
+
+/// Consecutive commands of one client.
+#[derive(Debug, Default)]
+pub struct Slice {
+    /// The bytes that the arguments lie in.
+    pub buf: Bytes,
+    /// Arguments of all calls.
+    pub spans: Vec<Span>,
+    /// The commands, in the order sent.
+    pub calls: Vec<Call>,
+    /// Replies of session commands, already encoded.
+    pub literals: Vec<u8>,
+    /// The next call to run: everything before it has its reply in `answer`.
+    pub next: usize,
+    /// The replies so far, encoded, in order.
+    pub answer: Vec<u8>,
+}
+
+/// One command of a slice, or a reply that is known already.
+#[derive(Clone, Copy, Debug)]
+pub enum Call {
+    /// To be run on the storage runtime.
+    Run {
+        /// Which command.
+        command: &'static Command,
+        /// Its first argument in the slice's spans.
+        first: u32,
+        /// Number of its arguments.
+        count: u32,
+        /// The database that was selected.
+        db: u16,
+        /// The RESP version of the reply.
+        protocol: Protocol,
+        /// The reply is not wanted (`CLIENT REPLY`).
+        silent: bool,
+    },
+    /// To be copied from the slice's literals.
+    Literal {
+        /// Its first byte.
+        start: u32,
+        /// Its length.
+        len: u32,
+    },
+}
+
+impl Slice {
+    /// The arguments of a call.
+    pub fn args(&self, first: u32, count: u32) -> Args<'_> {
+        let spans = self.spans.get(first as usize..first as usize + count as usize).unwrap_or(&[]);
+        Args::new(&self.buf, spans)
+    }
+
+    /// True once the first call has run.
+    pub fn has_begun(&self) -> bool {
+        self.next > 0
+    }
+
+    /// Empties the slice for its next use; what it has allocated is kept.
+    pub fn clear(&mut self) {
+        self.buf = Bytes::new();
+        self.spans.clear();
+        self.calls.clear();
+        self.literals.clear();
+        self.next = 0;
+        self.answer.clear();
+    }
+
+    /// What the slice occupies in the channel, in bytes.
+    pub fn size_bytes(&self) -> usize {
+        self.buf.len() + self.literals.len() + self.spans.len() * 8 + self.calls.len() * 32
+    }
+}

@@ -1,0 +1,51 @@
+//! Why an operation on the data did not happen.
+
+use std::fmt;
+
+/// A refusal or failure of an operation on a data type. The sentences that clients see are written
+/// in `commands`; the texts here are for logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The key holds another type.
+    WrongType,
+    /// The stored value is not a decimal integer of 64 bits.
+    NotInteger,
+    /// The stored value is not a float.
+    NotFloat,
+    /// The sum does not fit into 64 bits.
+    Overflow,
+    /// The sum is not a number or infinite.
+    NotFinite,
+    /// The string would be longer than is allowed.
+    StringTooLong,
+    /// A record does not read as its format says: the text names it.
+    BadRecord(String),
+    /// The engine failed.
+    Engine(engine::Error),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::WrongType => f.write_str("wrong type"),
+            Error::NotInteger => f.write_str("not an integer"),
+            Error::NotFloat => f.write_str("not a float"),
+            Error::Overflow => f.write_str("overflow"),
+            Error::NotFinite => f.write_str("not finite"),
+            Error::StringTooLong => f.write_str("string too long"),
+            Error::BadRecord(text) => write!(f, "unreadable record: {text}"),
+            Error::Engine(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<engine::Error> for Error {
+    fn from(error: engine::Error) -> Self {
+        Error::Engine(error)
+    }
+}
+
+/// The result of an operation on the data.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,98 @@
+//! What nothing refers to any more, and how it goes.
+//!
+//! Replacing or deleting a large value, or flushing a database, leaves its parts where they are and
+//! notes them here, in the same batch: that costs the client nothing. A background task takes the
+//! notes one by one and removes what they name. A note is removed only after what it names is gone, so
+//! a crash between the two repeats the removal, which does no harm.
+//!
+//! | note             | key in `meta`                                    |
+//! |------------------|--------------------------------------------------|
+//! | parts of a value | `garbage|parts|`, space (4), slot (2), version (8) |
+//! | a whole space    | `garbage|space|`, space (4)                       |
+
+use engine::{Direction, Durability, Engine, Family, Pending};
+
+use crate::error::{Error, Result};
+use crate::key::{self, Parts, SpaceId};
+
+const PARTS: &[u8] = b"garbage|parts|";
+const SPACE: &[u8] = b"garbage|space|";
+const ALL_FROM: &[u8] = b"garbage|";
+const ALL_TO: &[u8] = b"garbage}";
+
+/// Parts removed one by one in one step; a value with more is removed as a range. Range tombstones
+/// are cheap to write and dear to read past, so small values must not leave one each.
+const POINT_DELETES_MAX: usize = 256;
+
+pub(crate) fn add_parts(pending: &mut Pending, space: SpaceId, parts: Parts) {
+    pending.put(Family::Meta, [PARTS, &key::element(space, parts, &[])].concat(), Vec::new());
+}
+
+pub(crate) fn add_space(pending: &mut Pending, space: SpaceId) {
+    pending.put(Family::Meta, [SPACE, &space.0.to_be_bytes()[..]].concat(), Vec::new());
+}
+
+/// Takes up to `limit` notes and removes what they name. Returns how many were done: fewer than
+/// `limit` means that nothing is left. Needs no latch, as nothing refers to what is removed.
+pub fn collect(engine: &Engine, limit: usize) -> Result<usize> {
+    let view = engine.view();
+    let mut notes = Vec::new();
+    {
+        let mut cursor = view.scan(Family::Meta, ALL_FROM, ALL_TO, Direction::Forward);
+        while notes.len() < limit {
+            let Some((note, _)) = cursor.next()? else { break };
+            notes.push(note.to_vec());
+        }
+    }
+    let mut pending = Pending::new();
+    for note in &notes {
+        if let Some(space) = note.strip_prefix(SPACE) {
+            let bytes = space.try_into().map_err(|_| unreadable(note))?;
+            remove_space(engine, SpaceId(u32::from_be_bytes(bytes)), &mut pending)?;
+        } else if let Some(element) = note.strip_prefix(PARTS) {
+            remove_parts(engine, element, &mut pending).ok_or_else(|| unreadable(note))??;
+        } else {
+            return Err(unreadable(note));
+        }
+        pending.delete(Family::Meta, note.clone());
+    }
+    engine.commit(&pending, Durability::Process)?;
+    Ok(notes.len())
+}
+
+fn unreadable(note: &[u8]) -> Error {
+    Error::BadRecord(format!("meta {}", String::from_utf8_lossy(note)))
+}
+
+fn remove_space(engine: &Engine, space: SpaceId, pending: &mut Pending) -> Result<()> {
+    let (from, to) = (key::space_start(space), key::space_end(space));
+    for family in [Family::Keys, Family::Elements, Family::Scores, Family::Expires] {
+        engine.remove_range(family, &from, &to)?;
+    }
+    pending.delete(Family::Meta, crate::keyspace::keys_counter(space));
+    pending.delete(Family::Meta, crate::keyspace::volatile_counter(space));
+    Ok(())
+}
+
+fn remove_parts(engine: &Engine, element: &[u8], pending: &mut Pending) -> Option<Result<()>> {
+    let (space, rest) = element.split_first_chunk::<4>()?;
+    let (slot, rest) = rest.split_first_chunk::<2>()?;
+    let version = u64::from_be_bytes(rest.try_into().ok()?);
+    let parts = Parts { version, slot: u16::from_be_bytes(*slot) };
+    let to = key::element_end(SpaceId(u32::from_be_bytes(*space)), parts);
+    Some([Family::Elements, Family::Scores].into_iter().try_for_each(|family| {
+        let view = engine.view();
+        let mut found = Vec::new();
+        {
+            let mut cursor = view.scan(family, element, &to, Direction::Forward);
+            while let Some((key, _)) = cursor.next()? {
+                if found.len() == POINT_DELETES_MAX {
+                    return Ok(engine.remove_range(family, element, &to)?);
+                }
+                found.push(key.to_vec());
+            }
+        }
+        found.into_iter().for_each(|key| pending.delete(family, key));
+        Ok(())
+    }))
+}

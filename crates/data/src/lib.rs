@@ -1,0 +1,34 @@
+//! THE TYPES: what keys, strings and collections are on the engine.
+//!
+//! A command reads through a [`View`] and writes through a [`Tx`]; both belong to a worker's [`Turn`],
+//! and what a `Tx` writes lies in the worker's [`Batch`] until that is committed. Each data type has a
+//! folder: `mod.rs` says what it means, `layout.rs` which bytes it is. How records look is drawn in
+//! the modules [`key`] and [`header`]. This crate knows no command, no protocol and no thread.
+
+pub mod expiry;
+pub mod float;
+pub mod garbage;
+pub mod glob;
+pub mod header;
+pub mod integer;
+pub mod key;
+pub mod string;
+
+mod access;
+mod batch;
+mod copy;
+mod error;
+mod keyspace;
+mod turn;
+mod tx;
+mod view;
+
+pub use batch::Batch;
+pub use copy::Value;
+pub use error::{Error, Result};
+pub use header::{Kind, Meta};
+pub use key::{Parts, SpaceId};
+pub use keyspace::{FORMAT_VERSION, KeyCount, Keyspace, Settings};
+pub use turn::Turn;
+pub use tx::Tx;
+pub use view::{Found, View};

@@ -1,0 +1,81 @@
+//! What a worker's turn gives to every command in it: the time, randomness, and a place for notes.
+//!
+//! Commands take time and randomness from here and never from the machine, so that replaying their
+//! batch elsewhere gives the same result.
+
+use std::cell::{Cell, RefCell};
+
+use crate::key::SpaceId;
+
+/// Keys that one turn may note as expired; the rest is left to the next access or the expirer.
+const EXPIRED_NOTES_MAX: usize = 1024;
+
+/// One turn of a worker, or one command on the reader pool. Used by one thread.
+#[derive(Debug)]
+pub struct Turn {
+    now_ms: Cell<u64>,
+    random: Cell<u64>,
+    expired: RefCell<Vec<(SpaceId, Vec<u8>)>>,
+    hits: Cell<u64>,
+    misses: Cell<u64>,
+}
+
+impl Turn {
+    /// A turn at a time (Unix ms), with a seed for its randomness.
+    pub fn new(now_ms: u64, seed: u64) -> Turn {
+        Turn {
+            now_ms: Cell::new(now_ms),
+            random: Cell::new(seed | 1),
+            expired: RefCell::default(),
+            hits: Cell::new(0),
+            misses: Cell::new(0),
+        }
+    }
+
+    /// The time of the command that runs, in Unix ms.
+    pub fn now_ms(&self) -> u64 {
+        self.now_ms.get()
+    }
+
+    /// Stamps the commands that follow.
+    pub fn set_now_ms(&self, now_ms: u64) {
+        self.now_ms.set(now_ms);
+    }
+
+    /// 64 random bits (xorshift64*; not for secrets).
+    pub fn random_u64(&self) -> u64 {
+        let mut x = self.random.get();
+        x ^= x >> 12;
+        x ^= x << 25;
+        x ^= x >> 27;
+        self.random.set(x);
+        x.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    /// A random number below a bound; zero if the bound is zero.
+    pub fn random_below(&self, bound: u64) -> u64 {
+        ((u128::from(self.random_u64()) * u128::from(bound)) >> 64) as u64
+    }
+
+    pub(crate) fn note_expired(&self, space: SpaceId, user_key: &[u8]) {
+        let mut expired = self.expired.borrow_mut();
+        if expired.len() < EXPIRED_NOTES_MAX && !expired.iter().any(|(s, k)| *s == space && k == user_key) {
+            expired.push((space, user_key.to_vec()));
+        }
+    }
+
+    pub(crate) fn note_read(&self, found: bool) {
+        let counter = if found { &self.hits } else { &self.misses };
+        counter.set(counter.get() + 1);
+    }
+
+    /// Keys that reads found expired since the last call. They cannot remove them; the worker does.
+    pub fn take_expired(&self) -> Vec<(SpaceId, Vec<u8>)> {
+        if self.expired.borrow().is_empty() { Vec::new() } else { self.expired.take() }
+    }
+
+    /// Reads that found their key and reads that did not, since the last call.
+    pub fn take_reads(&self) -> (u64, u64) {
+        (self.hits.take(), self.misses.take())
+    }
+}

@@ -1,0 +1,216 @@
+//! Writing the data types: what a command that writes is given.
+//!
+//! All bookkeeping that a change of a key brings with it (counts, the expiry index, parts that
+//! nothing refers to any more) happens in [`Tx::put`] and [`Tx::remove`], and nowhere else.
+
+use engine::{Engine, Family, Pending};
+
+use crate::batch::Batch;
+use crate::error::{Error, Result};
+use crate::garbage;
+use crate::header::{Kind, Meta};
+use crate::key::{self, Parts, SpaceId};
+use crate::keyspace::{Keyspace, database_record};
+use crate::turn::Turn;
+use crate::view::View;
+
+/// Reads and writes of one command, in the worker's open batch.
+pub struct Tx<'t> {
+    engine: &'t Engine,
+    keyspace: &'t Keyspace,
+    batch: &'t mut Batch,
+    turn: &'t Turn,
+    db: u16,
+}
+
+impl<'t> Tx<'t> {
+    /// Writes to database `db` in an open batch.
+    pub fn new(engine: &'t Engine, keyspace: &'t Keyspace, batch: &'t mut Batch, turn: &'t Turn, db: u16) -> Self {
+        Tx { engine, keyspace, batch, turn, db }
+    }
+
+    /// What the transaction reads: the batch's own writes included.
+    pub fn view(&self) -> View<'_> {
+        View::new(self.engine.view(), self.keyspace, self.turn, self.db).through(self.batch)
+    }
+
+    /// The same transaction in another database.
+    pub fn in_db(&mut self, db: u16) -> Tx<'_> {
+        Tx { engine: self.engine, keyspace: self.keyspace, batch: self.batch, turn: self.turn, db }
+    }
+
+    /// The number of the database.
+    pub fn db(&self) -> u16 {
+        self.db
+    }
+
+    /// What the turn gives: time and randomness.
+    pub fn turn(&self) -> &'t Turn {
+        self.turn
+    }
+
+    /// The time of the command, in Unix ms.
+    pub fn now_ms(&self) -> u64 {
+        self.turn.now_ms()
+    }
+
+    /// The databases.
+    pub fn keyspace(&self) -> &'t Keyspace {
+        self.keyspace
+    }
+
+    /// The header of a key that is to be changed; one that has expired is removed first, so None means
+    /// that nothing is there. A key that is there counts as used. After this the body is at hand: `tx.view().find(key)` costs no read.
+    pub fn find(&mut self, user_key: &[u8]) -> Result<Option<Meta>> {
+        let record_key = self.view().record_key(user_key);
+        if !self.batch.pending().knows(&record_key) {
+            let engine = self.engine.view();
+            let stored = engine.get(Family::Keys, &record_key)?;
+            self.batch.pending_mut().remember(&record_key, stored.as_deref());
+        }
+        let (accesses, settings) = (self.keyspace.accesses(), &self.keyspace.settings);
+        let known = self.view().find_record(&record_key)?.map(|found| found.meta);
+        match known {
+            Some(meta) if !meta.is_expired(self.now_ms()) => {
+                accesses.touch(&record_key, self.turn, settings);
+                return Ok(Some(meta));
+            }
+            expired => {
+                accesses.begin(&record_key, self.turn, settings);
+                if let Some(meta) = expired {
+                    self.batch.count_expired();
+                    self.remove_record(self.view().space(), record_key, meta);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Like [`Tx::find`], but a key of another kind is an error.
+    pub fn find_kind(&mut self, user_key: &[u8], kind: Kind) -> Result<Option<Meta>> {
+        match self.find(user_key)? {
+            Some(meta) if meta.kind != kind => Err(Error::WrongType),
+            found => Ok(found),
+        }
+    }
+
+    /// Writes a key's header and body. `old` is what [`Tx::find`] returned for it.
+    pub fn put(&mut self, user_key: &[u8], old: Option<Meta>, new: Meta, body: &[u8]) {
+        let space = self.view().space();
+        let record_key = self.view().record_key(user_key);
+        let (was, is) = (old.and_then(|meta| meta.expire_at_ms), new.expire_at_ms);
+        if was != is {
+            if let Some(at) = was {
+                self.batch.pending_mut().delete(Family::Expires, key::expiry(&record_key, at));
+            }
+            if let Some(at) = is {
+                self.batch.pending_mut().put(Family::Expires, key::expiry(&record_key, at), Vec::new());
+            }
+        }
+        self.batch.count(space, i64::from(old.is_none()), i64::from(is.is_some()) - i64::from(was.is_some()));
+        if let Some(parts) = old.and_then(|meta| meta.parts).filter(|parts| Some(*parts) != new.parts) {
+            garbage::add_parts(self.batch.pending_mut(), space, parts);
+        }
+        self.batch.pending_mut().put(Family::Keys, record_key, new.encode(body));
+    }
+
+    /// Removes a key. `old` is what [`Tx::find`] returned for it.
+    pub fn remove(&mut self, user_key: &[u8], old: Meta) {
+        let record_key = self.view().record_key(user_key);
+        self.remove_record(self.view().space(), record_key, old);
+    }
+
+    /// Takes a key's header away without touching its parts, which another key is about to own
+    /// (`RENAME`, `MOVE` within a space). `old` is what [`Tx::find`] returned for it.
+    pub fn detach(&mut self, user_key: &[u8], old: Meta) {
+        let record_key = self.view().record_key(user_key);
+        self.remove_record(self.view().space(), record_key, Meta { parts: None, ..old });
+    }
+
+    /// Changes only the expiry of a key. `old` is what [`Tx::find`] returned for it.
+    pub fn set_expiry(&mut self, user_key: &[u8], old: Meta, expire_at_ms: Option<u64>) -> Result<()> {
+        let body = match self.view().find(user_key)? {
+            Some(found) => found.body().to_vec(),
+            None => return Ok(()),
+        };
+        self.put(user_key, Some(old), Meta { expire_at_ms, ..old }, &body);
+        Ok(())
+    }
+
+    /// A place for the parts of a new value of a key.
+    pub fn new_parts(&mut self, user_key: &[u8]) -> Parts {
+        let version = self.keyspace.take_version(self.batch.pending_mut());
+        Parts { version, slot: key::slot(user_key) }
+    }
+
+    /// Writes one part of a value.
+    pub fn put_part(&mut self, parts: Parts, suffix: &[u8], value: Vec<u8>) {
+        let element = key::element(self.view().space(), parts, suffix);
+        self.batch.pending_mut().put(Family::Elements, element, value);
+    }
+
+    /// Removes one part of a value.
+    pub fn remove_part(&mut self, parts: Parts, suffix: &[u8]) {
+        let element = key::element(self.view().space(), parts, suffix);
+        self.batch.pending_mut().delete(Family::Elements, element);
+    }
+
+    /// Removes a key that a read found expired, if it still is. The caller holds its latch.
+    pub fn expire_if_due(&mut self, space: SpaceId, user_key: &[u8]) -> Result<()> {
+        let current = self.view().space();
+        if current != space {
+            let count = self.keyspace.database_count();
+            let Some(db) = (0..count).find(|&db| self.in_db(db).view().space() == space) else { return Ok(()) };
+            return self.in_db(db).find(user_key).map(drop);
+        }
+        self.find(user_key).map(drop)
+    }
+
+    /// Empties the database at a cost that does not depend on its size.
+    pub fn flush(&mut self) {
+        if self.view().count().keys == 0 {
+            return;
+        }
+        let mut spaces = self.spaces();
+        let old = spaces[usize::from(self.db)];
+        let new = self.keyspace.take_space(self.batch.pending_mut());
+        spaces[usize::from(self.db)] = new;
+        self.batch.pending_mut().put(Family::Meta, database_record(self.db), new.0.to_be_bytes().to_vec());
+        garbage::add_space(self.batch.pending_mut(), old);
+        self.batch.set_spaces(spaces);
+    }
+
+    /// Exchanges two databases.
+    pub fn swap(&mut self, a: u16, b: u16) {
+        if a == b {
+            return;
+        }
+        let mut spaces = self.spaces();
+        spaces.swap(usize::from(a), usize::from(b));
+        for db in [a, b] {
+            let space = spaces[usize::from(db)];
+            self.batch.pending_mut().put(Family::Meta, database_record(db), space.0.to_be_bytes().to_vec());
+        }
+        self.batch.set_spaces(spaces);
+    }
+
+    pub(crate) fn pending_mut(&mut self) -> &mut Pending {
+        self.batch.pending_mut()
+    }
+
+    fn spaces(&mut self) -> Vec<SpaceId> {
+        let count = self.keyspace.database_count();
+        (0..count).map(|db| self.in_db(db).view().space()).collect()
+    }
+
+    fn remove_record(&mut self, space: SpaceId, record_key: Vec<u8>, old: Meta) {
+        if let Some(at) = old.expire_at_ms {
+            self.batch.pending_mut().delete(Family::Expires, key::expiry(&record_key, at));
+        }
+        self.batch.count(space, -1, -i64::from(old.expire_at_ms.is_some()));
+        if let Some(parts) = old.parts {
+            garbage::add_parts(self.batch.pending_mut(), space, parts);
+        }
+        self.batch.pending_mut().delete(Family::Keys, record_key);
+    }
+}

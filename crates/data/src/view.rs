@@ -1,0 +1,221 @@
+//! Reading the data types: what a command that only reads is given.
+//!
+//! A [`View`] knows the databases, the time, and an engine view (live, of a snapshot, or through the
+//! writes of the open batch). It cannot write; that is what makes a command a read.
+
+use engine::{Direction, Family, Value};
+
+use crate::batch::Batch;
+use crate::error::{Error, Result};
+use crate::header::{Kind, Meta};
+use crate::key::{self, Parts, Position, SpaceId};
+use crate::keyspace::{KeyCount, Keyspace};
+use crate::turn::Turn;
+
+/// A place to read keys from.
+#[derive(Clone, Copy)]
+pub struct View<'v> {
+    engine: engine::View<'v>,
+    keyspace: &'v Keyspace,
+    batch: Option<&'v Batch>,
+    turn: &'v Turn,
+    db: u16,
+}
+
+/// A key that is there: its header and the bytes of its record.
+pub struct Found<'v> {
+    /// The header.
+    pub meta: Meta,
+    record: Value<'v>,
+    body_at: usize,
+}
+
+impl Found<'_> {
+    /// The kind's own part of the record.
+    pub fn body(&self) -> &[u8] {
+        &self.record[self.body_at..]
+    }
+
+    /// Fails with `WRONGTYPE` unless the key is of a kind.
+    pub fn expect(self, kind: Kind) -> Result<Self> {
+        if self.meta.kind == kind { Ok(self) } else { Err(Error::WrongType) }
+    }
+}
+
+impl<'v> View<'v> {
+    /// Reads of database `db`, of what `engine` shows.
+    pub fn new(engine: engine::View<'v>, keyspace: &'v Keyspace, turn: &'v Turn, db: u16) -> Self {
+        View { engine, keyspace, batch: None, turn, db }
+    }
+
+    /// The same, through an open batch.
+    pub fn through<'b>(self, batch: &'b Batch) -> View<'b>
+    where
+        'v: 'b,
+    {
+        View { engine: self.engine.through(batch.pending()), batch: Some(batch), ..self }
+    }
+
+    /// Another database.
+    pub fn in_db(self, db: u16) -> Self {
+        View { db, ..self }
+    }
+
+    /// The number of the database.
+    pub fn db(&self) -> u16 {
+        self.db
+    }
+
+    /// What the turn gives: time and randomness.
+    pub fn turn(&self) -> &'v Turn {
+        self.turn
+    }
+
+    /// The time of the command, in Unix ms.
+    pub fn now_ms(&self) -> u64 {
+        self.turn.now_ms()
+    }
+
+    /// The databases.
+    pub fn keyspace(&self) -> &'v Keyspace {
+        self.keyspace
+    }
+
+    /// True if this is a snapshot on the reader pool, where a long read holds up nobody.
+    pub fn is_snapshot(&self) -> bool {
+        self.engine.is_snapshot()
+    }
+
+    /// The engine's view, for the modules of the data types.
+    pub fn engine(&self) -> engine::View<'v> {
+        self.engine
+    }
+
+    /// The space of the database, as the open batch has it.
+    pub fn space(&self) -> SpaceId {
+        match self.batch.and_then(Batch::spaces) {
+            Some(spaces) => spaces[usize::from(self.db)],
+            None => self.keyspace.space(self.db),
+        }
+    }
+
+    /// Where a key stands.
+    pub fn position(&self, user_key: &[u8]) -> Position {
+        key::position(self.keyspace.seed(), user_key)
+    }
+
+    /// The record key of a user key.
+    pub fn record_key(&self, user_key: &[u8]) -> Vec<u8> {
+        key::record(self.space(), self.position(user_key), user_key)
+    }
+
+    /// Keys of the database, those of the open batch included.
+    pub fn count(&self) -> KeyCount {
+        let space = self.space();
+        let count = if self.keyspace.space(self.db) == space {
+            self.keyspace.count(self.db)
+        } else {
+            (0..self.keyspace.database_count())
+                .find(|&db| self.keyspace.space(db) == space)
+                .map_or(KeyCount::default(), |db| self.keyspace.count(db))
+        };
+        let delta = self.batch.and_then(|batch| batch.deltas().iter().find(|d| d.space == space));
+        match delta {
+            None => count,
+            Some(delta) => KeyCount {
+                keys: count.keys.saturating_add_signed(delta.keys),
+                volatile: count.volatile.saturating_add_signed(delta.volatile),
+            },
+        }
+    }
+
+    /// The key, unless it is absent or expired. Does not count as an access.
+    pub fn find(&self, user_key: &[u8]) -> Result<Option<Found<'v>>> {
+        self.find_at(&self.record_key(user_key), user_key)
+    }
+
+    /// Like [`View::find`], counted as a hit or a miss in `INFO`. The key counts as used.
+    pub fn read(&self, user_key: &[u8]) -> Result<Option<Found<'v>>> {
+        let record_key = self.record_key(user_key);
+        let found = self.find_at(&record_key, user_key)?;
+        self.turn.note_read(found.is_some());
+        if found.is_some() {
+            self.keyspace.accesses().touch(&record_key, self.turn, &self.keyspace.settings);
+        }
+        Ok(found)
+    }
+
+    /// Like [`View::read`], but the key does not count as used: for commands that only look at what surrounds a value.
+    pub fn peek(&self, user_key: &[u8]) -> Result<Option<Found<'v>>> {
+        let found = self.find(user_key)?;
+        self.turn.note_read(found.is_some());
+        Ok(found)
+    }
+
+    /// For how many seconds a key was not used, as far as is known.
+    pub fn idle_seconds(&self, user_key: &[u8]) -> u64 {
+        self.keyspace.accesses().idle_seconds(&self.record_key(user_key), self.now_ms())
+    }
+
+    /// How often a key was used of late, on the logarithmic scale of the LFU policies.
+    pub fn frequency(&self, user_key: &[u8]) -> u8 {
+        let record_key = self.record_key(user_key);
+        self.keyspace.accesses().frequency(&record_key, self.now_ms(), &self.keyspace.settings)
+    }
+
+    /// Like [`View::read`], but a key of another kind is an error.
+    pub fn read_kind(&self, user_key: &[u8], kind: Kind) -> Result<Option<Found<'v>>> {
+        self.read(user_key)?.map(|found| found.expect(kind)).transpose()
+    }
+
+    fn find_at(&self, record_key: &[u8], user_key: &[u8]) -> Result<Option<Found<'v>>> {
+        let Some(found) = self.find_record(record_key)? else { return Ok(None) };
+        if found.meta.is_expired(self.now_ms()) {
+            self.turn.note_expired(self.space(), user_key);
+            return Ok(None);
+        }
+        Ok(Some(found))
+    }
+
+    /// The record as it lies there, expired or not.
+    pub(crate) fn find_record(&self, record_key: &[u8]) -> Result<Option<Found<'v>>> {
+        let Some(record) = self.engine.get(Family::Keys, record_key)? else { return Ok(None) };
+        let Some((meta, body_at)) = Meta::decode(&record) else {
+            return Err(Error::BadRecord(format!("keys {record_key:02x?}")));
+        };
+        Ok(Some(Found { meta, record, body_at }))
+    }
+
+    /// One part of a value.
+    pub fn part(&self, parts: Parts, suffix: &[u8]) -> Result<Option<Value<'v>>> {
+        Ok(self.engine.get(Family::Elements, &key::element(self.space(), parts, suffix))?)
+    }
+
+    /// Visits the keys from a position on, expired ones left out, until `visit` says stop (by false)
+    /// or `limit` keys were looked at. Keys of one position always come together. Returns the position
+    /// to go on from, None at the end. Sees what is committed: an open batch has to be committed first.
+    pub fn walk(&self, from: u64, limit: usize, mut visit: impl FnMut(&[u8], &Meta) -> bool) -> Result<Option<u64>> {
+        let space = self.space();
+        let (from, to) = (key::record_bound(space, from), key::space_end(space));
+        let mut cursor = self.engine.scan(Family::Keys, &from, &to, Direction::Forward);
+        let (mut seen, mut last, mut stopped) = (0, None, false);
+        while let Some((record_key, record)) = cursor.next()? {
+            let (Some((_, position, user_key)), Some((meta, _))) =
+                (key::parse_record(record_key), Meta::decode(record))
+            else {
+                return Err(Error::BadRecord(format!("keys {record_key:02x?}")));
+            };
+            if (stopped || seen >= limit) && last != Some(position) {
+                return Ok(Some(position.0));
+            }
+            last = Some(position);
+            seen += 1;
+            if meta.is_expired(self.now_ms()) {
+                self.turn.note_expired(space, user_key);
+            } else if !visit(user_key, &meta) {
+                stopped = true;
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,285 @@
+//! The database: opened, written to, synced, closed.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rust_rocksdb::checkpoint::Checkpoint;
+use rust_rocksdb::statistics::{StatsLevel, Ticker};
+use rust_rocksdb::{
+    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType, DBRecoveryMode, LogLevel, MergeOperands,
+    Options, ReadOptions, WriteBatch, WriteOptions,
+};
+
+use crate::error::{Error, OpenError};
+use crate::families::{Family, Handles};
+use crate::pending::Pending;
+use crate::view::{Snapshot, View};
+
+/// Sizes of the engine's buffers.
+#[derive(Clone, Debug)]
+pub struct EngineOptions {
+    /// Block cache, in bytes: data blocks, indexes and filters.
+    pub block_cache_bytes: usize,
+    /// One memtable, in bytes.
+    pub write_buffer_bytes: usize,
+    /// Threads for flushes and compactions.
+    pub background_jobs: i32,
+}
+
+/// Whether a commit is on the device when it returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Handed to the operating system: survives the death of the process.
+    Process,
+    /// Synced: survives the loss of power.
+    Device,
+}
+
+/// Counters of RocksDB's own, for comparison with ours.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EngineStats {
+    /// Write calls that reached the WAL.
+    pub writes: u64,
+    /// WAL syncs.
+    pub wal_syncs: u64,
+    /// Bytes written to the WAL.
+    pub wal_bytes: u64,
+    /// Bytes flushed from memtables.
+    pub flush_bytes: u64,
+    /// Bytes written by compactions.
+    pub compaction_bytes: u64,
+    /// Block cache hits.
+    pub cache_hits: u64,
+    /// Block cache misses.
+    pub cache_misses: u64,
+    /// Microseconds that writers were held back.
+    pub stall_micros: u64,
+}
+
+/// An open database.
+pub struct Engine {
+    pub(crate) db: DB,
+    /// Kept for its statistics object, which the database shares.
+    options: Options,
+    cache: Cache,
+    path: PathBuf,
+    /// Set when a sync failed: see [`Error::Poisoned`].
+    poisoned: AtomicBool,
+}
+
+impl Engine {
+    /// Opens the database in a directory, creating both where they do not exist.
+    pub fn open(path: &Path, settings: &EngineOptions) -> Result<Engine, OpenError> {
+        std::fs::create_dir_all(path).map_err(|e| OpenError::Io(format!("{}: {e}", path.display())))?;
+        let cache = Cache::new_hyper_clock_cache(settings.block_cache_bytes, 0);
+        let options = database_options(settings);
+        let families = Family::ALL
+            .map(|family| ColumnFamilyDescriptor::new(family.name(), family_options(family, settings, &cache)));
+        let db = DB::open_cf_descriptors(&options, path, families).map_err(|e| open_error(path, e))?;
+        Handles::resolve(&db)?;
+        Ok(Engine { db, options, cache, path: path.to_owned(), poisoned: AtomicBool::new(false) })
+    }
+
+    #[allow(clippy::expect_used, reason = "open() has resolved every family, and none is ever dropped")]
+    pub(crate) fn handles(&self) -> Handles<'_> {
+        Handles::resolve(&self.db).expect("families were resolved at open")
+    }
+
+    /// Reads of the live database: each read sees what is committed at that moment.
+    pub fn view(&self) -> View<'_> {
+        View::live(self)
+    }
+
+    /// Reads of the database as it is now.
+    pub fn snapshot(&self) -> Snapshot<'_> {
+        Snapshot::new(self)
+    }
+
+    /// Reads records of [`Family::Keys`] in one go into a batch.
+    pub fn read_ahead(&self, keys: &[Vec<u8>], pending: &mut Pending) -> Result<(), Error> {
+        let handles = self.handles();
+        let options = ReadOptions::default();
+        let batch = self.db.batched_multi_get_pinned_batch_cf_opt(handles.of(Family::Keys), keys, false, &options)?;
+        for (index, key) in keys.iter().enumerate() {
+            if let Some(found) = batch.get(index) {
+                pending.remember(key, found?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a batch: all of it or nothing, with one write to the WAL.
+    pub fn commit(&self, pending: &Pending, durability: Durability) -> Result<(), Error> {
+        if self.poisoned.load(Ordering::Acquire) {
+            return Err(Error::Poisoned);
+        }
+        let handles = self.handles();
+        let mut batch = WriteBatch::with_capacity_bytes(pending.size_bytes() + 64);
+        pending.for_each_dirty(|family, key, value| match value {
+            Some(value) => batch.put_cf(handles.of(family), key, value),
+            None => batch.delete_cf(handles.of(family), key),
+        });
+        for (key, delta) in pending.merges() {
+            batch.merge_cf(handles.of(Family::Meta), key, delta.to_be_bytes());
+        }
+        let mut options = WriteOptions::default();
+        options.set_sync(durability == Durability::Device);
+        self.db.write_opt(&batch, &options).map_err(|error| {
+            let error = Error::from(error);
+            // With a sync asked for, a failure leaves open what reached the device.
+            if durability == Durability::Device && matches!(error, Error::Io(_)) {
+                self.poisoned.store(true, Ordering::Release);
+            }
+            error
+        })
+    }
+
+    /// Syncs everything committed so far to the device.
+    pub fn sync(&self) -> Result<(), Error> {
+        if self.poisoned.load(Ordering::Acquire) {
+            return Err(Error::Poisoned);
+        }
+        self.db.flush_wal(true).map_err(|error| {
+            self.poisoned.store(true, Ordering::Release);
+            Error::from(error)
+        })
+    }
+
+    /// Removes every record with `from <= key < to`, at a cost that does not depend on their number.
+    /// For ranges that nothing refers to any more.
+    pub fn remove_range(&self, family: Family, from: &[u8], to: &[u8]) -> Result<(), Error> {
+        let handles = self.handles();
+        let handle = handles.of(family);
+        self.db.delete_file_in_range_cf(handle, from, to)?;
+        self.db.delete_range_cf(handle, from, to)?;
+        Ok(())
+    }
+
+    /// Writes a consistent copy of the database to a directory that does not exist yet. Files are
+    /// linked where the file system allows it.
+    pub fn checkpoint(&self, path: &Path) -> Result<(), Error> {
+        Ok(Checkpoint::new(&self.db)?.create_checkpoint(path)?)
+    }
+
+    /// Lets RocksDB finish or give up its background work before the close.
+    pub fn quiesce(&self) {
+        self.db.cancel_all_background_work(true);
+    }
+
+    /// True after a failed sync.
+    pub fn is_poisoned(&self) -> bool {
+        self.poisoned.load(Ordering::Acquire)
+    }
+
+    /// Where the database lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Counters of RocksDB's own.
+    pub fn stats(&self) -> EngineStats {
+        let ticker = |which| self.options.get_ticker_count(which);
+        EngineStats {
+            writes: ticker(Ticker::WriteWithWal),
+            wal_syncs: ticker(Ticker::WalFileSynced),
+            wal_bytes: ticker(Ticker::WalFileBytes),
+            flush_bytes: ticker(Ticker::FlushWriteBytes),
+            compaction_bytes: ticker(Ticker::CompactWriteBytes),
+            cache_hits: ticker(Ticker::BlockCacheHit),
+            cache_misses: ticker(Ticker::BlockCacheMiss),
+            stall_micros: ticker(Ticker::StallMicros),
+        }
+    }
+
+    /// Bytes in memtables, and in the block cache.
+    pub fn memory_bytes(&self) -> (u64, u64) {
+        (self.sum("rocksdb.cur-size-all-mem-tables"), self.cache.get_usage() as u64)
+    }
+
+    /// Bytes of live table files.
+    pub fn disk_bytes(&self) -> u64 {
+        self.sum("rocksdb.total-sst-files-size")
+    }
+
+    fn sum(&self, property: &str) -> u64 {
+        let handles = self.handles();
+        let of = |family| self.db.property_int_value_cf(handles.of(family), property).ok().flatten().unwrap_or(0);
+        Family::ALL.into_iter().map(of).sum()
+    }
+}
+
+/// The value of a counter that [`Pending::add`] added to.
+pub fn counter_value(record: &[u8]) -> Option<i64> {
+    Some(i64::from_be_bytes(record.try_into().ok()?))
+}
+
+fn add_up(_key: &[u8], existing: Option<&[u8]>, operands: &MergeOperands) -> Option<Vec<u8>> {
+    let mut sum = match existing {
+        Some(record) => counter_value(record)?,
+        None => 0,
+    };
+    for operand in operands {
+        sum = sum.wrapping_add(counter_value(operand)?);
+    }
+    Some(sum.to_be_bytes().to_vec())
+}
+
+fn database_options(settings: &EngineOptions) -> Options {
+    let mut options = Options::default();
+    options.create_if_missing(true);
+    options.create_missing_column_families(true);
+    options.set_max_background_jobs(settings.background_jobs);
+    // A torn last record is what a crash leaves; anything else is damage and must be seen.
+    options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
+    options.set_max_total_wal_size(4 * settings.write_buffer_bytes as u64);
+    // Spread the write-back of table files, so that it does not come as one burst.
+    options.set_bytes_per_sync(1 << 20);
+    options.set_keep_log_file_num(5);
+    options.set_max_log_file_size(16 << 20);
+    options.set_log_level(LogLevel::Warn);
+    options.set_max_open_files(-1);
+    options.enable_statistics();
+    options.set_statistics_level(StatsLevel::ExceptDetailedTimers);
+    options
+}
+
+fn family_options(family: Family, settings: &EngineOptions, cache: &Cache) -> Options {
+    let mut table = BlockBasedOptions::default();
+    table.set_block_cache(cache);
+    table.set_block_size(8 << 10);
+    table.set_bloom_filter(10.0, false);
+    table.set_cache_index_and_filter_blocks(true);
+    table.set_cache_index_and_filter_blocks_with_high_priority(true);
+    table.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    table.set_format_version(6);
+    table.set_optimize_filters_for_memory(true);
+
+    let mut options = Options::default();
+    options.set_block_based_table_factory(&table);
+    options.set_write_buffer_size(settings.write_buffer_bytes);
+    options.set_max_write_buffer_number(4);
+    options.set_level_compaction_dynamic_level_bytes(true);
+    options.set_compression_type(DBCompressionType::Lz4);
+    options.set_bottommost_compression_type(DBCompressionType::Zstd);
+    if family == Family::Keys {
+        // A write looks its key up first, and most often does not find it.
+        options.set_memtable_whole_key_filtering(true);
+        options.set_memtable_prefix_bloom_ratio(0.05);
+    }
+    if family == Family::Meta {
+        options.set_merge_operator_associative("counter", add_up);
+    }
+    options
+}
+
+fn open_error(path: &Path, error: rust_rocksdb::Error) -> OpenError {
+    let text: &str = error.as_ref();
+    // RocksDB has no kind of its own for a held lock; its text names the LOCK file.
+    if text.contains("LOCK") || text.contains("lock hold by current process") {
+        return OpenError::Locked(path.display().to_string());
+    }
+    match Error::from(error) {
+        Error::Corrupt(text) => OpenError::Corrupt(text),
+        other => OpenError::Io(other.to_string()),
+    }
+}

@@ -1,0 +1,225 @@
+//! Reading: of the live database, of a snapshot, and through the writes of an open batch.
+//!
+//! A [`View`] has no way to write. It is cheap to copy and lives as long as what it looks at.
+
+use std::cmp::Ordering;
+use std::collections::btree_map::Range;
+use std::iter::Peekable;
+use std::ops::{Bound, Deref};
+
+use rust_rocksdb::{DB, DBPinnableSlice, DBRawIteratorWithThreadMode, ReadOptions, SnapshotWithThreadMode};
+
+use crate::error::Error;
+use crate::families::{Family, Handles};
+use crate::open::Engine;
+use crate::pending::{Known, Pending};
+
+/// A state of the database that stays as it is while others write.
+pub struct Snapshot<'e> {
+    engine: &'e Engine,
+    inner: SnapshotWithThreadMode<'e, DB>,
+}
+
+impl<'e> Snapshot<'e> {
+    pub(crate) fn new(engine: &'e Engine) -> Self {
+        Snapshot { engine, inner: engine.db.snapshot() }
+    }
+
+    /// Reads of this state.
+    pub fn view(&self) -> View<'_> {
+        View { engine: self.engine, handles: self.engine.handles(), snapshot: Some(&self.inner), pending: None }
+    }
+}
+
+/// A place to read from. See the module's text.
+#[derive(Clone, Copy)]
+pub struct View<'e> {
+    engine: &'e Engine,
+    handles: Handles<'e>,
+    snapshot: Option<&'e SnapshotWithThreadMode<'e, DB>>,
+    pending: Option<&'e Pending>,
+}
+
+/// The value of a record, wherever it lies; nothing is copied.
+pub enum Value<'e> {
+    /// Written or read ahead by the open batch.
+    Batch(&'e [u8]),
+    /// In a memtable or a block of the cache, which stays pinned meanwhile.
+    Pinned(DBPinnableSlice<'e>),
+}
+
+impl Deref for Value<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Value::Batch(bytes) => bytes,
+            Value::Pinned(slice) => slice,
+        }
+    }
+}
+
+/// Which way a [`Cursor`] goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Ascending keys.
+    Forward,
+    /// Descending keys.
+    Backward,
+}
+
+impl<'e> View<'e> {
+    pub(crate) fn live(engine: &'e Engine) -> Self {
+        View { engine, handles: engine.handles(), snapshot: None, pending: None }
+    }
+
+    /// The same, through the writes of an open batch.
+    pub fn through<'p>(self, pending: &'p Pending) -> View<'p>
+    where
+        'e: 'p,
+    {
+        View { engine: self.engine, handles: self.handles, snapshot: self.snapshot, pending: Some(pending) }
+    }
+
+    /// True if the view stays the same while others write.
+    pub fn is_snapshot(&self) -> bool {
+        self.snapshot.is_some()
+    }
+
+    /// The value of one record.
+    pub fn get(&self, family: Family, key: &[u8]) -> Result<Option<Value<'e>>, Error> {
+        if let Some(pending) = self.pending {
+            match pending.lookup(family, key) {
+                Known::Absent => return Ok(None),
+                Known::Present(value) => return Ok(Some(Value::Batch(value))),
+                Known::Nothing => {}
+            }
+        }
+        let handle = self.handles.of(family);
+        let found = match self.snapshot {
+            Some(snapshot) => snapshot.get_pinned_cf(handle, key)?,
+            None => self.engine.db.get_pinned_cf(handle, key)?,
+        };
+        Ok(found.map(Value::Pinned))
+    }
+
+    /// The records with `from <= key < to`, in the order asked for.
+    pub fn scan<'k>(&self, family: Family, from: &'k [u8], to: &'k [u8], direction: Direction) -> Cursor<'k>
+    where
+        'e: 'k,
+    {
+        let mut options = ReadOptions::default();
+        options.set_iterate_lower_bound(from);
+        options.set_iterate_upper_bound(to);
+        let handle = self.handles.of(family);
+        let mut stored = match self.snapshot {
+            Some(snapshot) => snapshot.raw_iterator_cf_opt(handle, options),
+            None => self.engine.db.raw_iterator_cf_opt(handle, options),
+        };
+        match direction {
+            Direction::Forward => stored.seek(from),
+            Direction::Backward => stored.seek_to_last(),
+        }
+        let written = self
+            .pending
+            .filter(|_| from < to)
+            .map(|pending| Written::new(pending.range(family, Bound::Included(from), Bound::Excluded(to)), direction));
+        Cursor { stored, written, direction, last: Source::None }
+    }
+}
+
+/// The overlay's side of a cursor.
+enum Written<'k> {
+    Forward(Peekable<Range<'k, Vec<u8>, Option<Vec<u8>>>>),
+    Backward(Peekable<std::iter::Rev<Range<'k, Vec<u8>, Option<Vec<u8>>>>>),
+}
+
+impl<'k> Written<'k> {
+    fn new(range: Range<'k, Vec<u8>, Option<Vec<u8>>>, direction: Direction) -> Self {
+        match direction {
+            Direction::Forward => Written::Forward(range.peekable()),
+            Direction::Backward => Written::Backward(range.rev().peekable()),
+        }
+    }
+
+    fn peek(&mut self) -> Option<(&'k [u8], Option<&'k [u8]>)> {
+        let entry = match self {
+            Written::Forward(iter) => iter.peek(),
+            Written::Backward(iter) => iter.peek(),
+        };
+        entry.map(|(key, value)| (key.as_slice(), value.as_deref()))
+    }
+
+    fn advance(&mut self) {
+        match self {
+            Written::Forward(iter) => drop(iter.next()),
+            Written::Backward(iter) => drop(iter.next()),
+        }
+    }
+}
+
+enum Source {
+    None,
+    Stored,
+    Written,
+    Both,
+}
+
+/// Steps through records, merging what is stored with what the open batch has written.
+pub struct Cursor<'k> {
+    stored: DBRawIteratorWithThreadMode<'k, DB>,
+    written: Option<Written<'k>>,
+    direction: Direction,
+    /// Whose record was returned last, and so has to move on first.
+    last: Source,
+}
+
+impl Cursor<'_> {
+    /// The next record, or None at the end.
+    #[allow(clippy::should_implement_trait, reason = "lends from itself, which Iterator cannot")]
+    pub fn next(&mut self) -> Result<Option<(&[u8], &[u8])>, Error> {
+        loop {
+            self.step();
+            let written = self.written.as_mut().and_then(Written::peek);
+            let order = match (self.stored.key(), written) {
+                (None, None) => {
+                    self.stored.status()?;
+                    return Ok(None);
+                }
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(stored), Some((key, _))) => match self.direction {
+                    Direction::Forward => stored.cmp(key),
+                    Direction::Backward => key.cmp(stored),
+                },
+            };
+            self.last = match order {
+                Ordering::Less => Source::Stored,
+                Ordering::Greater => Source::Written,
+                Ordering::Equal => Source::Both,
+            };
+            match (order, written) {
+                (Ordering::Less, _) => break,
+                (_, Some((key, Some(value)))) => return Ok(Some((key, value))),
+                // A record that the batch has deleted.
+                _ => {}
+            }
+        }
+        Ok(self.stored.item())
+    }
+
+    fn step(&mut self) {
+        if matches!(self.last, Source::Written | Source::Both)
+            && let Some(written) = &mut self.written
+        {
+            written.advance();
+        }
+        if matches!(self.last, Source::Stored | Source::Both) {
+            match self.direction {
+                Direction::Forward => self.stored.next(),
+                Direction::Backward => self.stored.prev(),
+            }
+        }
+        self.last = Source::None;
+    }
+}
