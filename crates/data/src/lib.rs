@@ -8,6 +8,7 @@
 pub mod expiry;
 pub mod float;
 pub mod garbage;
+pub mod glob;
 pub mod header;
 pub mod integer;
 pub mod key;
