@@ -33,6 +33,8 @@ mod server;
 mod session;
 mod slice;
 mod string;
+#[cfg(test)]
+mod testing;
 
 pub use args::{Args, parse_float, parse_integer};
 pub use command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
