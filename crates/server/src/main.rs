@@ -1,0 +1,3 @@
+//! The door: nothing yet but its name.
+
+fn main() {}
