@@ -259,7 +259,7 @@ fn client_pause_holds_commands_back() {
         db.check_all(&[
             ("CLIENT PAUSE abc", "-ERR timeout is not an integer or out of range"),
             ("CLIENT PAUSE -1", "-ERR timeout is negative"),
-            ("CLIENT PAUSE 10 BOGUS", SYNTAX),
+            ("CLIENT PAUSE 10 BOGUS", "-ERR CLIENT PAUSE mode must be WRITE or ALL"),
             ("CLIENT UNPAUSE", "+OK"),
             ("SET k 1", "+OK"),
             // Writes alone: reads go on.

@@ -58,11 +58,6 @@ impl Server {
         Server { address, version: version.unwrap_or((7, 2)), is_catamaran, process, dir }
     }
 
-    /// `host:port`.
-    pub(crate) fn address(&self) -> &str {
-        &self.address
-    }
-
     /// A new connection, as bare as it comes.
     pub(crate) fn wire(&self) -> Wire {
         Wire::connect(&self.address)

@@ -107,7 +107,7 @@ impl Process {
             }
             if let Ok(mut wire) = Wire::try_connect(&self.address) {
                 // While it loads, a server says -LOADING.
-                if wire.try_call(&[b"PING"]).is_ok_and(|reply| reply.to_string() == "+PONG") {
+                if wire.try_call(&[b"PING"]).is_ok_and(|reply| !reply.to_string().starts_with("-LOADING")) {
                     return Ok(());
                 }
             }
