@@ -28,6 +28,31 @@ pub struct ClientFacts {
     pub network_bytes_in: u64,
     pub network_bytes_out: u64,
     pub commands: u64,
+    /// Channels, patterns and shard channels that it is subscribed to.
+    pub subscriptions: [usize; 3],
+    /// Commands queued by `MULTI`; None outside of one.
+    pub queued: Option<usize>,
+    /// It waits for others (`BLPOP`...).
+    pub blocked: bool,
+    /// It is closed as soon as its replies are sent.
+    pub closing: bool,
+    /// Room left in the query buffer.
+    pub query_buffer_free_bytes: usize,
+    /// Of the command that is being read.
+    pub argument_bytes: usize,
+    /// Replies that wait to be written, beyond the output buffer.
+    pub output_list_len: usize,
+    /// Their bytes.
+    pub output_list_bytes: usize,
+    /// Everything that the client occupies.
+    pub total_bytes: usize,
+}
+
+impl ClientFacts {
+    /// What `CLIENT LIST TYPE` calls it.
+    pub fn kind(&self) -> &'static str {
+        if self.subscriptions == [0; 3] { "normal" } else { "pubsub" }
+    }
 }
 
 /// The process and its build.
@@ -46,6 +71,18 @@ pub struct ServerFacts {
     pub now_unix_us: u64,
     pub hz: u64,
     pub shutting_down: bool,
+    /// System, release and machine, as `uname` tells them.
+    pub os: String,
+    pub process_id: u32,
+    pub build_id: String,
+    /// The version of the compiler.
+    pub compiler: String,
+    /// `no`, `systemd` or `upstart`.
+    pub supervised: &'static str,
+    /// Kind (`tcp`, `tls`, `unix`), address and port of each listener.
+    pub listeners: Vec<(&'static str, String, u16)>,
+    /// 40 hexadecimal digits that change when the history of the data set does.
+    pub replication_id: String,
 }
 
 /// Connections and traffic, counted by the network runtime since the start or `CONFIG RESETSTAT`.
@@ -70,6 +107,17 @@ pub struct NetworkFacts {
     pub writes_processed: u64,
     pub query_buffer_limit_disconnections: u64,
     pub output_buffer_limit_disconnections: u64,
+    pub clients_in_timeout_table: u64,
+    pub tracking_clients: u64,
+    pub total_blocking_keys: u64,
+    pub pubsub_clients: u64,
+    pub pubsub_channels: u64,
+    pub pubsub_patterns: u64,
+    pub pubsubshard_channels: u64,
+    /// Memory of all clients.
+    pub clients_bytes: u64,
+    /// Failed authentications.
+    pub auth_failures: u64,
 }
 
 /// The crossing.
@@ -89,6 +137,10 @@ pub struct CrossingFacts {
     pub full: u64,
     /// Mean wait in the queue, in microseconds.
     pub wait_us_mean: f64,
+    /// Most requests that may wait.
+    pub queue_requests_max: u64,
+    /// Most bytes that may wait.
+    pub queue_bytes_max: u64,
 }
 
 /// The storage runtime's side, as last published by it.
@@ -146,6 +198,12 @@ pub struct StorageFacts {
     pub last_save_seconds: i64,
     /// True after a failed sync.
     pub poisoned: bool,
+    /// Write commands since the last checkpoint.
+    pub changes_since_save: u64,
+    /// Checkpoints since the start.
+    pub saves: u64,
+    /// Threads of the reader pool that are busy.
+    pub long_reads_running: u64,
 }
 
 /// Memory of the process.

@@ -5,6 +5,7 @@
 //! variant of [`Run`] decides where a command runs. This crate has no runtime, no socket and no disk.
 
 pub mod facts;
+pub mod slowlog;
 pub mod stats;
 pub mod store;
 pub mod table;
@@ -26,5 +27,5 @@ pub use command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
 pub use error::{Error, Result};
 pub use keys::{Begin, Find, KeySpec};
 pub use session::{ClientFilter, Effect, Host, ReplyMode, Session, Shutdown};
-pub use slice::{Answer, Call, Slice};
+pub use slice::{Call, Slice};
 pub use store::Store;

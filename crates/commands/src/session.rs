@@ -96,6 +96,10 @@ pub struct Shutdown {
     pub save: bool,
     /// Do not wait for anybody.
     pub now: bool,
+    /// Write no checkpoint even if one is configured (`NOSAVE`).
+    pub no_save: bool,
+    /// Stop even if the checkpoint fails (`FORCE`).
+    pub force: bool,
 }
 
 /// Which clients `CLIENT KILL` and `CLIENT LIST` mean. Every filter that is set has to match.
@@ -119,7 +123,7 @@ impl ClientFilter {
         self.ids.as_ref().is_none_or(|ids| ids.contains(&client.id))
             && self.address.as_ref().is_none_or(|a| *a == client.address)
             && self.local_address.as_ref().is_none_or(|a| *a == client.local_address)
-            && self.kind.is_none_or(|kind| kind == "normal")
+            && self.kind.is_none_or(|kind| kind == client.kind())
             && self.user.as_ref().is_none_or(|user| *user == client.user)
             && self.max_age_seconds.is_none_or(|age| client.age_seconds >= age)
             && self.skip != Some(client.id)
@@ -156,4 +160,14 @@ pub trait Host {
     fn config_rewrite(&self) -> Result<()>;
     /// Turns the removal of expired keys in the background on or off (`DEBUG SET-ACTIVE-EXPIRE`).
     fn set_active_expire(&self, on: bool);
+    /// Makes a waiting client go on, as after its timeout or with an error. False: it was not waiting.
+    fn unblock_client(&self, _id: u64, _with_error: bool) -> bool {
+        false
+    }
+    /// Takes back a `SHUTDOWN` that waits. False: none does.
+    fn abort_shutdown(&self) -> bool {
+        false
+    }
+    /// Writes a line to the server's log (`DEBUG LOG`).
+    fn log(&self, _text: &str) {}
 }

@@ -2,7 +2,8 @@
 //!
 //! The buffer that the client's bytes were read into crosses as it is; arguments are positions in it.
 //! Session commands between storage commands are answered before the crossing; their replies travel
-//! along as literals, so that the order of replies needs no thought on the other side.
+//! along as literals, so that the order of replies needs no thought on the other side. The slice comes
+//! back as its own answer, so that its buffers serve the client's next one.
 
 use bytes::Bytes;
 use resp::{Protocol, Span};
@@ -21,6 +22,10 @@ pub struct Slice {
     pub calls: Vec<Call>,
     /// Replies of session commands, already encoded.
     pub literals: Vec<u8>,
+    /// The next call to run: everything before it has its reply in `answer`.
+    pub next: usize,
+    /// The replies so far, encoded, in order.
+    pub answer: Vec<u8>,
 }
 
 /// One command of a slice, or a reply that is known already.
@@ -57,15 +62,23 @@ impl Slice {
         Args::new(&self.buf, spans)
     }
 
+    /// True once the first call has run.
+    pub fn has_begun(&self) -> bool {
+        self.next > 0
+    }
+
+    /// Empties the slice for its next use; what it has allocated is kept.
+    pub fn clear(&mut self) {
+        self.buf = Bytes::new();
+        self.spans.clear();
+        self.calls.clear();
+        self.literals.clear();
+        self.next = 0;
+        self.answer.clear();
+    }
+
     /// What the slice occupies in the channel, in bytes.
     pub fn size_bytes(&self) -> usize {
         self.buf.len() + self.literals.len() + self.spans.len() * 8 + self.calls.len() * 32
     }
-}
-
-/// The answer to a slice.
-#[derive(Debug, Default)]
-pub struct Answer {
-    /// The replies, encoded, in order.
-    pub bytes: Vec<u8>,
 }

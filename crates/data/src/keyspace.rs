@@ -169,6 +169,13 @@ impl Keyspace {
         KeyCount { keys: read(&database.keys), volatile: read(&database.volatile) }
     }
 
+    /// Zeroes the counters of `INFO`.
+    pub fn reset_stats(&self) {
+        for counter in [&self.expired_keys, &self.hits, &self.misses] {
+            counter.store(0, Ordering::Relaxed);
+        }
+    }
+
     /// A version that no value has had. The block it comes from is reserved in the same batch.
     pub(crate) fn take_version(&self, pending: &mut Pending) -> u64 {
         let version = self.next_version.fetch_add(1, Ordering::Relaxed);

@@ -1,3 +1,68 @@
-//! The door: nothing yet but its name.
+//! `catamaran [file] [--option value ...]`: reads the options, assembles the server, serves.
 
-fn main() {}
+use std::process::ExitCode;
+
+use server::config::{Config, Startup};
+use server::{Machine, RuntimeManager, ServerFactory, logging};
+
+/// One allocator for the whole process, RocksDB included: it fragments others.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+fn main() -> ExitCode {
+    let config = match Config::from_args(std::env::args_os().skip(1)) {
+        Ok(Startup::Serve(config)) => *config,
+        Ok(Startup::PrintAndExit(text)) => {
+            println!("{}", text.trim_end());
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let log_level = match logging::start(&config) {
+        Ok(level) => level,
+        Err(error) => {
+            eprintln!("Can't open the log file: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let pidfile = config.get_path("pidfile");
+    let outcome = serve(config, log_level, pidfile.as_deref());
+    if let Some(path) = pidfile {
+        // It is a convenience for others; that it stays behind harms nobody.
+        drop(std::fs::remove_file(path));
+    }
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => {
+            tracing::error!("{text}");
+            eprintln!("catamaran: {text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(config: Config, log_level: logging::LogLevel, pidfile: Option<&std::path::Path>) -> Result<(), String> {
+    let machine = Machine::observe();
+    tracing::info!(
+        "Catamaran {} PID: {} mode: {} port: {} cores: {}",
+        env!("CARGO_PKG_VERSION"),
+        std::process::id(),
+        config.get_enum("runtime-mode"),
+        config.get_int("port"),
+        machine.cores,
+    );
+    for (name, why) in config.ignored() {
+        tracing::warn!("option '{name}' is ignored: {why}");
+    }
+    if let Some(path) = pidfile
+        && let Err(error) = std::fs::write(path, format!("{}\n", std::process::id()))
+    {
+        tracing::warn!(%error, "the pid file {} could not be written", path.display());
+    }
+    let assembled = ServerFactory::new(config, machine, log_level).assemble()?;
+    tracing::info!("Server initialized");
+    RuntimeManager::serve(assembled)
+}

@@ -1,0 +1,26 @@
+//! THE CROSSING: the bounded channel between the two runtimes, and nothing that knows a command.
+//!
+//! Everything here is generic over what is asked (`Q`) and what is answered (`R`), so it can be tested, and
+//! its faults simulated, with integers.
+//!
+//! ```text
+//!  network thread                                               storage worker
+//!  StorageClient ──submit──▶ outbox ──flush──▶ MessageChannel ──take──▶ StorageRequest
+//!        ▲                 (this turn's)    (bounded, measured)             │ answer
+//!        └──────────────── Mailbox ◀──── one wake-up per batch ─────────────┘
+//! ```
+//!
+//! A request is answered exactly once: by its worker, or by its own [`ReplySlot`] when it is dropped, so
+//! that a worker's death cannot leave a client waiting.
+
+mod channel;
+mod client;
+mod mailbox;
+mod metrics;
+mod request;
+
+pub use channel::{ChannelLimits, Closed, MessageChannel, TakeLimits};
+pub use client::StorageClient;
+pub use mailbox::Mailbox;
+pub use metrics::{ChannelMetrics, RuntimeMetrics};
+pub use request::{Refused, ReplySlot, StorageRequest, StorageResponse, answer_all};

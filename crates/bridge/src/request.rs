@@ -1,0 +1,90 @@
+//! What crosses, and how it is answered.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::mailbox::Mailbox;
+
+/// A request on its way to storage.
+#[derive(Debug)]
+pub struct StorageRequest<Q, R> {
+    /// What is asked.
+    pub payload: Q,
+    /// What it occupies in the channel, in bytes.
+    pub size_bytes: usize,
+    /// When it was handed over.
+    pub submitted: Instant,
+    /// After this it is not begun any more.
+    pub deadline: Instant,
+    /// Where the answer goes.
+    pub reply: ReplySlot<R>,
+}
+
+impl<Q, R> StorageRequest<Q, R> {
+    /// Answers that the request was not executed, as its deadline passed while it waited.
+    pub fn refuse_late(self, now: Instant) {
+        self.reply.answer(Err(Refused::Late { waited: now - self.submitted }));
+    }
+}
+
+/// The answer: what storage replied, or why it did not.
+pub type StorageResponse<R> = Result<R, Refused>;
+
+/// Why a request got no reply from storage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Its deadline passed before it began: it was not executed.
+    Late {
+        /// How long it waited.
+        waited: Duration,
+    },
+    /// Storage is stopped: it was not executed.
+    Down,
+    /// Its worker died with it: whether it was executed is not known.
+    Lost,
+}
+
+/// The right, and the duty, to answer one request.
+#[derive(Debug)]
+pub struct ReplySlot<R> {
+    /// None once answered.
+    mailbox: Option<Arc<Mailbox<R>>>,
+    token: u64,
+}
+
+impl<R> ReplySlot<R> {
+    pub(crate) fn new(mailbox: Arc<Mailbox<R>>, token: u64) -> Self {
+        ReplySlot { mailbox: Some(mailbox), token }
+    }
+
+    /// Answers, with a wake-up of its own. For many answers at once see [`answer_all`].
+    pub fn answer(mut self, response: StorageResponse<R>) {
+        if let Some(mailbox) = self.mailbox.take() {
+            mailbox.post([(self.token, response)]);
+        }
+    }
+}
+
+impl<R> Drop for ReplySlot<R> {
+    fn drop(&mut self) {
+        if let Some(mailbox) = self.mailbox.take() {
+            mailbox.post([(self.token, Err(Refused::Lost))]);
+        }
+    }
+}
+
+/// Answers many requests with one wake-up per network thread. Empties `answers`.
+pub fn answer_all<R>(answers: &mut Vec<(ReplySlot<R>, StorageResponse<R>)>) {
+    while let Some((slot, _)) = answers.first() {
+        let Some(mailbox) = slot.mailbox.clone() else {
+            // Cannot be: a slot is consumed by its answer.
+            drop(answers.remove(0));
+            continue;
+        };
+        let same = |slot: &ReplySlot<R>| slot.mailbox.as_ref().is_some_and(|m| Arc::ptr_eq(m, &mailbox));
+        mailbox.post(answers.extract_if(.., |(slot, _)| same(slot)).map(|(mut slot, response)| {
+            slot.mailbox = None;
+            (slot.token, response)
+        }));
+    }
+}

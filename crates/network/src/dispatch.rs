@@ -1,0 +1,337 @@
+//! From bytes to commands: what is answered here, and what crosses.
+//!
+//! All complete commands in a connection's buffer become one slice. Session commands are answered on the way; the
+//! rest, as soon as there is any, crosses as one request, and the connection waits for its answer.
+
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, Bytes};
+use commands::{Args, Call, Command, Effect, Error, Marks, ReplyMode, Run, Slice, stats, table};
+use resp::{Encoder, Limits, Span};
+
+use crate::connection::{Connection, Ending, Flight, HeldCommand, State};
+use crate::shard::Shard;
+
+/// Commands in one slice, at most.
+const SLICE_COMMANDS_MAX: usize = 1024;
+/// Bytes after which a slice is not filled further.
+const SLICE_BYTES_MAX: usize = 1 << 20;
+
+/// What to do after a command was looked at.
+enum Verdict {
+    /// Look at the next.
+    Next,
+    /// This one has to wait until nothing is in flight.
+    HoldForAnswers,
+    /// This one has to wait for a time.
+    HoldFor(Duration),
+    /// Nothing more for now: the client sleeps, or is closed.
+    Stop,
+}
+
+/// Why no further command was taken into a slice.
+enum Stop {
+    NeedsBytes,
+    Full,
+    Hold(Option<Duration>),
+    Done,
+}
+
+impl Connection {
+    /// Serves what is in the buffer, until something crosses or nothing complete is left.
+    pub(crate) fn process(self: &Rc<Self>, shard: &Rc<Shard>) {
+        let mut state = self.state.borrow_mut();
+        while state.may_process() && !shard.common.stopping.load(Ordering::Acquire) {
+            let mut slice = state.spare.take().unwrap_or_default();
+            let stop = match state.held.take() {
+                Some(held) => self.take_held(shard, &mut state, &mut slice, held),
+                None => self.fill(shard, &mut state, &mut slice),
+            };
+            let crosses = slice.calls.iter().any(|call| matches!(call, Call::Run { .. }));
+            if crosses {
+                self.cross(shard, &mut state, slice);
+            } else {
+                let literals = std::mem::take(&mut slice.literals);
+                slice.clear();
+                slice.literals = self.send(shard, &mut state, literals);
+                state.spare = Some(slice);
+            }
+            match stop {
+                Stop::Full | Stop::Hold(None) => {}
+                Stop::Hold(Some(pause)) => self.sleep(shard, &mut state, pause),
+                Stop::NeedsBytes => {
+                    if state.ended_input {
+                        // What is left is a torn command.
+                        state.buf.clear();
+                    }
+                    return;
+                }
+                Stop::Done => return,
+            }
+        }
+    }
+
+    fn cross(self: &Rc<Self>, shard: &Shard, state: &mut State, slice: Slice) {
+        let mut replies = 0;
+        for call in &slice.calls {
+            replies += match call {
+                Call::Run { silent, .. } => usize::from(!silent),
+                // Several replies may lie in one literal; nobody can tell them apart once they are refused.
+                Call::Literal { .. } => 1,
+            };
+        }
+        state.flight = Some(Flight { replies, protocol: state.session.protocol });
+        let size_bytes = slice.size_bytes();
+        shard.storage.submit(self.record.id, slice, size_bytes, shard.common.settings.storage_timeout());
+    }
+
+    /// Fills a slice from the buffer and takes the bytes of its commands out.
+    fn fill(self: &Rc<Self>, shard: &Rc<Shard>, state: &mut State, slice: &mut Slice) -> Stop {
+        let settings = &shard.common.settings;
+        let limits = Limits {
+            bulk_len_max: settings.bulk_len_max.load(Ordering::Relaxed),
+            authenticated: state.session.authenticated,
+            ..Limits::default()
+        };
+        let mut buf = std::mem::take(&mut state.buf);
+        let mut held_spans = None;
+        let stop = loop {
+            if slice.calls.len() >= SLICE_COMMANDS_MAX || state.parser.position() >= SLICE_BYTES_MAX {
+                break Stop::Full;
+            }
+            let first = slice.spans.len();
+            match state.parser.next(&mut buf, &limits, &mut slice.spans) {
+                Ok(None) => break Stop::NeedsBytes,
+                Ok(Some(_)) => match self.look_at(shard, state, slice, &buf, first) {
+                    Verdict::Next => {}
+                    Verdict::HoldForAnswers => {
+                        held_spans = Some(slice.spans.split_off(first));
+                        break Stop::Hold(None);
+                    }
+                    Verdict::HoldFor(pause) => {
+                        held_spans = Some(slice.spans.split_off(first));
+                        break Stop::Hold(Some(pause));
+                    }
+                    Verdict::Stop => break Stop::Done,
+                },
+                Err(error) => {
+                    let start = slice.literals.len();
+                    Encoder::new(&mut slice.literals, state.session.protocol).protocol_error(&error);
+                    push_literal(slice, start);
+                    stats::count_error("ERR");
+                    tracing::debug!(client = self.record.id, %error, "protocol error");
+                    state.ending = Ending::AfterFlush;
+                    break Stop::Done;
+                }
+            }
+        };
+        let used = state.parser.position();
+        if slice.calls.iter().any(|call| matches!(call, Call::Run { .. })) || held_spans.is_some() {
+            slice.buf = buf.split_to(used).freeze();
+        } else {
+            buf.advance(used);
+        }
+        state.parser.rebase();
+        state.held = held_spans.map(|spans| HeldCommand { buf: slice.buf.clone(), spans });
+        state.buf = buf;
+        stop
+    }
+
+    /// Looks again at a command that had to wait.
+    fn take_held(self: &Rc<Self>, shard: &Rc<Shard>, state: &mut State, slice: &mut Slice, held: HeldCommand) -> Stop {
+        slice.buf = held.buf;
+        slice.spans = held.spans;
+        let buf: Bytes = slice.buf.clone();
+        match self.look_at(shard, state, slice, &buf, 0) {
+            Verdict::Next => Stop::Full,
+            Verdict::HoldForAnswers => Stop::Done,
+            Verdict::HoldFor(pause) => {
+                state.held = Some(HeldCommand { buf, spans: std::mem::take(&mut slice.spans) });
+                Stop::Hold(Some(pause))
+            }
+            Verdict::Stop => Stop::Done,
+        }
+    }
+
+    /// Decides on the command whose arguments begin at `first` in the slice's spans.
+    fn look_at(
+        self: &Rc<Self>,
+        shard: &Rc<Shard>,
+        state: &mut State,
+        slice: &mut Slice,
+        buf: &[u8],
+        first: usize,
+    ) -> Verdict {
+        // Taken out so that the reply can be written to the slice meanwhile.
+        let mut spans: Vec<Span> = std::mem::take(&mut state.spans);
+        spans.clear();
+        spans.extend_from_slice(&slice.spans[first..]);
+        let args = Args::new(buf, &spans);
+        let verdict = match admit(&args, state) {
+            Err((error, command)) => {
+                if let Some(command) = command {
+                    stats::of(command).rejected.fetch_add(1, Ordering::Relaxed);
+                }
+                self.refuse(state, slice, &error);
+                Verdict::Next
+            }
+            Ok(command) => match shard.common.pause_ms(command) {
+                Some(pause_ms) => Verdict::HoldFor(Duration::from_millis(pause_ms)),
+                None => self.run_or_cross(shard, state, slice, command, &args, first),
+            },
+        };
+        state.spans = spans;
+        verdict
+    }
+
+    fn run_or_cross(
+        self: &Rc<Self>,
+        shard: &Rc<Shard>,
+        state: &mut State,
+        slice: &mut Slice,
+        command: &'static Command,
+        args: &Args<'_>,
+        first: usize,
+    ) -> Verdict {
+        let Run::Session(handler) = command.run else {
+            self.note_command(shard, state, command);
+            let silent = state.session.reply_mode != ReplyMode::On;
+            if state.session.reply_mode == ReplyMode::SkipNext {
+                state.session.reply_mode = ReplyMode::On;
+            }
+            slice.calls.push(Call::Run {
+                command,
+                first: first as u32,
+                count: args.len() as u32,
+                db: state.session.db,
+                protocol: state.session.protocol,
+                silent,
+            });
+            return Verdict::Next;
+        };
+        let waits = slice.calls.iter().any(|call| matches!(call, Call::Run { .. }));
+        if command.marks.has(Marks::BARRIER) && waits {
+            return Verdict::HoldForAnswers;
+        }
+        self.note_command(shard, state, command);
+        let (started, mode_before) = (Instant::now(), state.session.reply_mode);
+        let start = slice.literals.len();
+        // HELLO answers in the protocol that it sets, and tells the encoder so.
+        let mut reply = Encoder::new(&mut slice.literals, state.session.protocol);
+        let outcome = handler(&mut state.session, &*shard.common, args, &mut reply);
+        let effect = outcome.unwrap_or_else(|error| {
+            slice.literals.truncate(start);
+            stats::count_error(&error.code());
+            Encoder::new(&mut slice.literals, state.session.protocol).error(&error.to_string());
+            Effect::None
+        });
+        let failed = slice.literals.get(start) == Some(&b'-');
+        stats::count_call(command, started.elapsed(), failed);
+        self.record.publish(&state.session);
+        let mode = &mut state.session.reply_mode;
+        if mode_before == ReplyMode::SkipNext && *mode == ReplyMode::SkipNext {
+            *mode = ReplyMode::On;
+            slice.literals.truncate(start);
+        } else if *mode == ReplyMode::Off {
+            slice.literals.truncate(start);
+        }
+        push_literal(slice, start);
+        self.carry_out(shard, state, slice, effect, start)
+    }
+
+    fn carry_out(
+        self: &Rc<Self>,
+        shard: &Rc<Shard>,
+        state: &mut State,
+        slice: &mut Slice,
+        effect: Effect,
+        start: usize,
+    ) -> Verdict {
+        match effect {
+            Effect::None => Verdict::Next,
+            Effect::Close => {
+                state.ending = Ending::AfterFlush;
+                Verdict::Stop
+            }
+            Effect::Shutdown(how) => {
+                shard.common.control.shutdown(how);
+                Verdict::Stop
+            }
+            Effect::Sleep(pause) => {
+                // What was answered before goes out now, this reply after the sleep.
+                let late = slice.literals.split_off(start);
+                let early = std::mem::take(&mut slice.literals);
+                slice.calls.clear();
+                self.send(shard, state, early);
+                state.asleep = true;
+                let (connection, shard) = (self.clone(), shard.clone());
+                tokio::task::spawn_local(async move {
+                    tokio::time::sleep(pause).await;
+                    {
+                        let mut state = connection.state.borrow_mut();
+                        state.asleep = false;
+                        connection.send(&shard, &mut state, late);
+                    }
+                    connection.process(&shard);
+                    connection.record.waker.wake();
+                });
+                Verdict::Stop
+            }
+        }
+    }
+
+    /// Leaves the commands of this client alone for a while.
+    fn sleep(self: &Rc<Self>, shard: &Rc<Shard>, state: &mut State, pause: Duration) {
+        state.asleep = true;
+        let (connection, shard) = (self.clone(), shard.clone());
+        tokio::task::spawn_local(async move {
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = shard.common.unpaused() => {}
+            }
+            connection.state.borrow_mut().asleep = false;
+            connection.process(&shard);
+            connection.record.waker.wake();
+        });
+    }
+
+    fn refuse(&self, state: &mut State, slice: &mut Slice, error: &Error) {
+        stats::count_error(&error.code());
+        let start = slice.literals.len();
+        match state.session.reply_mode {
+            ReplyMode::On => Encoder::new(&mut slice.literals, state.session.protocol).error(&error.to_string()),
+            ReplyMode::SkipNext => state.session.reply_mode = ReplyMode::On,
+            ReplyMode::Off => {}
+        }
+        push_literal(slice, start);
+    }
+
+    fn note_command(&self, shard: &Shard, state: &State, command: &'static Command) {
+        shard.common.metrics.commands.fetch_add(1, Ordering::Relaxed);
+        self.record.commands.fetch_add(1, Ordering::Relaxed);
+        self.record.note_command(table::index_of(command), state.session.db);
+    }
+}
+
+/// The command that the arguments call, if this client may run it.
+fn admit(args: &Args<'_>, state: &State) -> Result<&'static Command, (Error, Option<&'static Command>)> {
+    let command = table::resolve(args).map_err(|error| (error, None))?;
+    if !state.session.authenticated && !command.marks.has(Marks::NO_AUTH) {
+        return Err((Error::NoAuth, Some(command)));
+    }
+    Ok(command)
+}
+
+/// Adds the literals from `start` on to the calls, to the last one if that is a literal too.
+fn push_literal(slice: &mut Slice, start: usize) {
+    let added = slice.literals.len() - start;
+    if added == 0 {
+        return;
+    }
+    match slice.calls.last_mut() {
+        Some(Call::Literal { len, .. }) => *len += added as u32,
+        _ => slice.calls.push(Call::Literal { start: start as u32, len: added as u32 }),
+    }
+}

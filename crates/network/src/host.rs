@@ -1,0 +1,157 @@
+//! The server as session commands see it, and what the network runtime asks of the process around it.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use commands::facts::{ClientFacts, Facts};
+use commands::{ClientFilter, Command, Host, Result, Shutdown};
+
+use tokio::sync::Notify;
+
+use crate::clients::Clients;
+use crate::metrics::NetworkMetrics;
+use crate::settings::NetworkSettings;
+
+/// What only the process knows: its configuration, the other runtime's numbers, how to stop. Nothing here may
+/// wait.
+pub trait Control: Send + Sync {
+    /// How many databases there are.
+    fn database_count(&self) -> u16;
+    /// Fills in everything that is not the network's own.
+    fn facts(&self) -> Facts;
+    /// Zeroes counters that are not the network's own.
+    fn reset_stats(&self);
+    /// Options whose names match.
+    fn config_get(&self, patterns: &[&[u8]]) -> Vec<(String, String)>;
+    /// Sets options, all or none.
+    ///
+    /// # Errors
+    /// With Redis's text.
+    fn config_set(&self, pairs: &[(&[u8], &[u8])]) -> Result<()>;
+    /// Writes the configuration file anew.
+    ///
+    /// # Errors
+    /// With Redis's text.
+    fn config_rewrite(&self) -> Result<()>;
+    /// Turns the removal of expired keys in the background on or off.
+    fn set_active_expire(&self, on: bool);
+    /// Begins to stop the server.
+    fn shutdown(&self, how: Shutdown);
+}
+
+/// `CLIENT PAUSE`.
+#[derive(Debug, Default)]
+struct Pause {
+    /// Unix ms; zero: none.
+    until_ms: AtomicU64,
+    writes_only: AtomicBool,
+    ended: Notify,
+}
+
+/// What all network threads share.
+pub(crate) struct Common {
+    pub(crate) settings: Arc<NetworkSettings>,
+    pub(crate) clients: Clients,
+    pub(crate) metrics: NetworkMetrics,
+    pub(crate) control: Arc<dyn Control>,
+    pause: Pause,
+    /// Set when the server stops: no new command is begun.
+    pub(crate) stopping: AtomicBool,
+    /// Network threads whose clients are all at rest while the server stops.
+    pub(crate) threads_at_rest: AtomicUsize,
+}
+
+impl Common {
+    pub(crate) fn new(settings: Arc<NetworkSettings>, control: Arc<dyn Control>) -> Self {
+        Common {
+            settings,
+            clients: Clients::default(),
+            metrics: NetworkMetrics::default(),
+            control,
+            pause: Pause::default(),
+            stopping: AtomicBool::new(false),
+            threads_at_rest: AtomicUsize::new(0),
+        }
+    }
+
+    /// Waits until a pause is ended before its time.
+    pub(crate) async fn unpaused(&self) {
+        self.pause.ended.notified().await;
+    }
+
+    /// How long a command has to wait for the end of a pause, in ms.
+    pub(crate) fn pause_ms(&self, command: &Command) -> Option<u64> {
+        let until = self.pause.until_ms.load(Ordering::Acquire);
+        if until == 0 || self.pause.writes_only.load(Ordering::Relaxed) && !command.is_write() {
+            return None;
+        }
+        let now = self.now_us() / 1000;
+        (now < until).then(|| until - now)
+    }
+}
+
+impl Host for Common {
+    fn now_us(&self) -> u64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    }
+
+    fn database_count(&self) -> u16 {
+        self.control.database_count()
+    }
+
+    fn requires_auth(&self) -> bool {
+        self.settings.requires_auth()
+    }
+
+    fn authenticate(&self, user: &[u8], password: &[u8]) -> bool {
+        // Without a password the default user accepts any.
+        user == b"default" && (!self.requires_auth() || self.settings.password_matches(password))
+    }
+
+    fn facts(&self) -> Facts {
+        let maxclients = self.settings.maxclients.load(Ordering::Relaxed);
+        Facts { network: self.metrics.facts(self.clients.count(), maxclients), ..self.control.facts() }
+    }
+
+    fn reset_stats(&self) {
+        self.metrics.reset();
+        commands::stats::reset();
+        self.control.reset_stats();
+    }
+
+    fn clients(&self, filter: &ClientFilter) -> Vec<ClientFacts> {
+        self.clients.matching(filter)
+    }
+
+    fn kill_clients(&self, filter: &ClientFilter) -> usize {
+        self.clients.kill(filter)
+    }
+
+    fn pause_clients(&self, until_ms: u64, writes_only: bool) {
+        self.pause.writes_only.store(writes_only, Ordering::Relaxed);
+        self.pause.until_ms.store(until_ms, Ordering::Release);
+    }
+
+    fn unpause_clients(&self) {
+        self.pause.until_ms.store(0, Ordering::Release);
+        self.pause.ended.notify_waiters();
+    }
+
+    fn config_get(&self, patterns: &[&[u8]]) -> Vec<(String, String)> {
+        self.control.config_get(patterns)
+    }
+
+    fn config_set(&self, pairs: &[(&[u8], &[u8])]) -> Result<()> {
+        self.control.config_set(pairs)
+    }
+
+    fn config_rewrite(&self) -> Result<()> {
+        self.control.config_rewrite()
+    }
+
+    fn set_active_expire(&self, on: bool) {
+        self.control.set_active_expire(on);
+    }
+}

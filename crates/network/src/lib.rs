@@ -1,0 +1,26 @@
+//! RUNTIME ONE: accepts connections, reads and parses commands, answers what concerns only the client, and
+//! sends the rest across. Nothing here may block.
+//!
+//! ```text
+//!  NetworkServer ─ accept ─▶ Shard (one per thread)
+//!                              ├─ Connection: read → dispatch ─▶ slice ─▶ StorageClient ─▶ ...
+//!                              └─ completions: answer ─▶ write to the socket
+//! ```
+//!
+//! It cannot name the database: this crate depends on the words (`commands`), the wire (`resp`) and the crossing
+//! (`bridge`), not on `engine`, `data` or `storage`.
+
+mod clients;
+mod connection;
+mod dispatch;
+mod host;
+mod metrics;
+mod output;
+mod server;
+mod settings;
+mod shard;
+mod stream;
+
+pub use host::Control;
+pub use server::{Listener, NetworkServer};
+pub use settings::{NetworkSettings, OutputLimit};

@@ -1,0 +1,58 @@
+//! From options to the settings that the runtimes read: at the start, and after `CONFIG SET`.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use data::Keyspace;
+use network::{NetworkSettings, OutputLimit};
+use storage::{StorageSettings, SyncPolicy};
+
+use crate::config::Config;
+use crate::logging::LogLevel;
+
+/// Everything that options can change while the server runs.
+#[derive(Clone)]
+pub struct Targets {
+    /// The network runtime's.
+    pub network: Arc<NetworkSettings>,
+    /// The storage runtime's.
+    pub storage: Arc<StorageSettings>,
+    /// The log's.
+    pub log_level: LogLevel,
+}
+
+/// Brings all settings into agreement with the options.
+pub fn apply(config: &Config, targets: &Targets, keyspace: &Keyspace) {
+    let unsigned = |name| config.get_int(name).unsigned_abs();
+    let network = &targets.network;
+    network.maxclients.store(unsigned("maxclients"), Ordering::Relaxed);
+    network.idle_timeout_s.store(unsigned("timeout"), Ordering::Relaxed);
+    network.tcp_keepalive_s.store(unsigned("tcp-keepalive"), Ordering::Relaxed);
+    network.bulk_len_max.store(config.get_bytes("proto-max-bulk-len"), Ordering::Relaxed);
+    network.query_buffer_max.store(config.get_bytes("client-query-buffer-limit"), Ordering::Relaxed);
+    network.storage_timeout_ms.store(unsigned("storage-queue-timeout"), Ordering::Relaxed);
+    // Addresses that were chosen are taken as chosen with care, as in Redis.
+    network.protected_mode.store(config.get_bool("protected-mode"), Ordering::Relaxed);
+    *network.password.write() = config.get_text("requirepass").to_vec();
+    let [normal, ..] = config.output_limits();
+    *network.output_limit.write() = OutputLimit {
+        hard_bytes: usize::try_from(normal.hard_bytes).unwrap_or(usize::MAX),
+        soft_bytes: usize::try_from(normal.soft_bytes).unwrap_or(usize::MAX),
+        soft_seconds: u64::try_from(normal.soft_s).unwrap_or(0),
+    };
+
+    let storage = &targets.storage;
+    let size = |name| usize::try_from(config.get_bytes(name)).unwrap_or(usize::MAX);
+    storage.batch_commands.store(size("batch-max-commands"), Ordering::Relaxed);
+    storage.batch_bytes.store(size("batch-max-bytes"), Ordering::Relaxed);
+    storage.set_sync_policy(match config.get_enum("appendfsync") {
+        "always" => SyncPolicy::Always,
+        "no" => SyncPolicy::Never,
+        _ => SyncPolicy::EverySecond,
+    });
+
+    keyspace.settings.string_len_max.store(config.get_bytes("proto-max-bulk-len"), Ordering::Relaxed);
+    commands::slowlog::set_slower_than_us(config.get_int("slowlog-log-slower-than"));
+    commands::slowlog::set_len_max(size("slowlog-max-len"));
+    targets.log_level.set(config.get_enum("loglevel"));
+}

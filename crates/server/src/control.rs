@@ -1,0 +1,150 @@
+//! What session commands reach of the process: its configuration, its numbers, its end.
+
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bridge::MessageChannel;
+use commands::facts::{CrossingFacts, Facts, ServerFacts};
+use commands::{Error, Result, Shutdown, Slice};
+use network::Control;
+use parking_lot::Mutex;
+use storage::StorageServer;
+use tokio::sync::mpsc;
+
+use crate::apply::{Targets, apply};
+use crate::config::{Config, Origin};
+use crate::machine;
+use crate::runtime_config::RuntimeConfig;
+
+/// See the module's text.
+pub struct ServerControl {
+    config: Mutex<Config>,
+    targets: Targets,
+    runtime: RuntimeConfig,
+    channel: Arc<MessageChannel<Slice, Slice>>,
+    /// Set once storage has started, before the first client is accepted.
+    storage: OnceLock<Arc<StorageServer>>,
+    shutdown: mpsc::Sender<Shutdown>,
+    /// What does not change.
+    server: ServerFacts,
+    peak_bytes: AtomicU64,
+}
+
+impl ServerControl {
+    pub(crate) fn new(
+        config: Config,
+        targets: Targets,
+        runtime: RuntimeConfig,
+        channel: Arc<MessageChannel<Slice, Slice>>,
+        shutdown: mpsc::Sender<Shutdown>,
+        server: ServerFacts,
+    ) -> Self {
+        ServerControl {
+            config: Mutex::new(config),
+            targets,
+            runtime,
+            channel,
+            storage: OnceLock::new(),
+            shutdown,
+            server,
+            peak_bytes: AtomicU64::new(0),
+        }
+    }
+
+    /// Tells which storage to ask for numbers.
+    pub(crate) fn set_storage(&self, storage: Arc<StorageServer>) {
+        apply(&self.config.lock(), &self.targets, storage.keyspace());
+        if self.storage.set(storage).is_err() {
+            tracing::error!("storage was started twice");
+        }
+    }
+
+    fn crossing(&self) -> CrossingFacts {
+        let (queue_requests, queue_bytes) = self.channel.depth();
+        let metrics = &self.channel.metrics().channel;
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let taken = load(&metrics.taken);
+        CrossingFacts {
+            queue_requests: queue_requests as u64,
+            queue_bytes: queue_bytes as u64,
+            queue_requests_max: self.runtime.channel.requests as u64,
+            queue_bytes_max: self.runtime.channel.bytes as u64,
+            requests: taken,
+            refused_late: load(&metrics.refused_late),
+            refused_down: load(&metrics.refused_down),
+            full: load(&metrics.full),
+            wait_us_mean: load(&metrics.waited_ns) as f64 / 1000.0 / taken.max(1) as f64,
+        }
+    }
+}
+
+impl Control for ServerControl {
+    fn database_count(&self) -> u16 {
+        self.storage.get().map_or(1, |storage| storage.keyspace().database_count())
+    }
+
+    fn facts(&self) -> Facts {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let mut memory = machine::memory();
+        let peak = self.peak_bytes.fetch_max(memory.allocated_bytes, Ordering::Relaxed);
+        memory.peak_bytes = peak.max(memory.allocated_bytes);
+        let config = self.config.lock();
+        memory.maxmemory_bytes = config.get_bytes("maxmemory");
+        config.get_enum("maxmemory-policy").clone_into(&mut memory.maxmemory_policy);
+        Facts {
+            server: ServerFacts {
+                now_unix_us: u64::try_from(now.as_micros()).unwrap_or(u64::MAX),
+                hz: config.get_int("hz").unsigned_abs(),
+                ..self.server.clone()
+            },
+            crossing: self.crossing(),
+            storage: self.storage.get().map(|storage| storage.facts()).unwrap_or_default(),
+            memory,
+            cpu: machine::cpu(),
+            aof_enabled: config.get_bool("appendonly"),
+            ..Facts::default()
+        }
+    }
+
+    fn reset_stats(&self) {
+        self.channel.metrics().reset();
+        if let Some(storage) = self.storage.get() {
+            storage.keyspace().reset_stats();
+        }
+    }
+
+    fn config_get(&self, patterns: &[&[u8]]) -> Vec<(String, String)> {
+        let config = self.config.lock();
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        let found = config.matching(patterns, |pattern, name| data::glob::matches(pattern, name, true));
+        found.into_iter().map(|(name, value)| (text(name), text(value))).collect()
+    }
+
+    fn config_set(&self, pairs: &[(&[u8], &[u8])]) -> Result<()> {
+        let mut config = self.config.lock();
+        config.set(pairs, Origin::Remote).map_err(|error| Error::Config { text: error.to_string() })?;
+        if let Some(storage) = self.storage.get() {
+            apply(&config, &self.targets, storage.keyspace());
+        }
+        Ok(())
+    }
+
+    fn config_rewrite(&self) -> Result<()> {
+        self.config.lock().rewrite(&[]).map_err(|error| Error::Config { text: error.to_string() })
+    }
+
+    fn set_active_expire(&self, on: bool) {
+        if let Some(storage) = self.storage.get() {
+            storage.set_active_expire(on);
+        }
+    }
+
+    fn shutdown(&self, how: Shutdown) {
+        // Full means that the server is stopping already.
+        if self.shutdown.try_send(how).is_err() {
+            tracing::debug!("a shutdown is under way");
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! THE DOOR: options, assembly, both runtimes, signals, the orderly stop. The only crate that knows both runtimes.
+//!
+//! ```text
+//!  main ─▶ Config ─▶ ServerFactory ─▶ Assembled ─▶ RuntimeManager
+//!                       │ opens the database,          │ threads, order,
+//!                       │ binds the sockets            │ signals, stop
+//! ```
+
+pub mod config;
+pub mod logging;
+
+mod apply;
+mod control;
+mod factory;
+mod identity;
+mod listen;
+mod machine;
+mod runtime_config;
+mod runtime_manager;
+
+pub use factory::ServerFactory;
+pub use machine::Machine;
+pub use runtime_config::{RuntimeConfig, RuntimeMode};
+pub use runtime_manager::RuntimeManager;

@@ -1,0 +1,73 @@
+//! What the machine and the operating system say of themselves and of this process (Linux's `/proc`).
+
+use std::fs;
+
+use commands::facts::{CpuFacts, MemoryFacts};
+
+/// Clock ticks a second in `/proc`: fixed in Linux's interface to programs.
+const TICKS_PER_SECOND: f64 = 100.0;
+/// Bytes of a page as `/proc/self/statm` counts them on the platforms that are supported.
+const PAGE_BYTES: u64 = 4096;
+
+/// The machine, as far as defaults depend on it.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// Cores that the process may use.
+    pub cores: usize,
+    /// Memory that the process may use: the machine's, or the limit of its control group.
+    pub memory_bytes: u64,
+    /// System, release and machine, as `uname` tells them.
+    pub os: String,
+}
+
+impl Machine {
+    /// Asks the operating system.
+    pub fn observe() -> Machine {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let total = memory_total().unwrap_or(1 << 30);
+        let limit = read("/sys/fs/cgroup/memory.max").and_then(|text| text.parse().ok()).unwrap_or(u64::MAX);
+        let word = |path| read(path).unwrap_or_default();
+        let os = format!(
+            "{} {} {}",
+            word("/proc/sys/kernel/ostype"),
+            word("/proc/sys/kernel/osrelease"),
+            std::env::consts::ARCH
+        );
+        Machine { cores, memory_bytes: total.min(limit), os }
+    }
+}
+
+/// CPU time of this process.
+pub fn cpu() -> CpuFacts {
+    let stat = read("/proc/self/stat").unwrap_or_default();
+    // The second field, the name, may hold spaces; it ends with the last parenthesis.
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
+    let seconds = |index: usize| fields.get(index).and_then(|t| t.parse::<f64>().ok()).unwrap_or(0.0) / TICKS_PER_SECOND;
+    CpuFacts { user: seconds(11), system: seconds(12) }
+}
+
+/// Memory of this process. Where the allocator cannot be asked the figures are zero.
+pub fn memory() -> MemoryFacts {
+    // Its statistics are a snapshot that this renews.
+    let _renewed = tikv_jemalloc_ctl::epoch::advance();
+    let rss_pages = read("/proc/self/statm").and_then(|text| text.split_whitespace().nth(1)?.parse::<u64>().ok());
+    let stat = |value: Result<usize, _>| value.map_or(0, |bytes: usize| bytes as u64);
+    MemoryFacts {
+        allocated_bytes: stat(tikv_jemalloc_ctl::stats::allocated::read()),
+        active_bytes: stat(tikv_jemalloc_ctl::stats::active::read()),
+        resident_bytes: stat(tikv_jemalloc_ctl::stats::resident::read()),
+        rss_bytes: rss_pages.unwrap_or(0) * PAGE_BYTES,
+        system_bytes: memory_total().unwrap_or(0),
+        ..MemoryFacts::default()
+    }
+}
+
+fn memory_total() -> Option<u64> {
+    let text = read("/proc/meminfo")?;
+    let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
+    Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? * 1024)
+}
+
+fn read(path: &str) -> Option<String> {
+    Some(fs::read_to_string(path).ok()?.trim().to_owned())
+}

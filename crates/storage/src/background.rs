@@ -1,0 +1,123 @@
+//! What storage does on its own: expiry, cleaning up, the sync of each second. Each is a task that runs its
+//! blocking part on the pool, so that no worker waits for it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use data::{Batch, Turn, Tx};
+
+use crate::latch::{Held, Owner, stripe_of};
+use crate::shared::{Shared, now_ms};
+
+/// How often due keys are looked for. Redis's promise is a second; ten times a second costs one seek each.
+const EXPIRE_PERIOD: Duration = Duration::from_millis(100);
+/// Keys removed in one batch of the expirer.
+const EXPIRE_BATCH_MAX: usize = 512;
+/// How often what was deleted is cleaned up, when there was nothing to do.
+const COLLECT_PERIOD: Duration = Duration::from_millis(250);
+/// Deleted values cleaned up in one step.
+const COLLECT_STEP_MAX: usize = 64;
+/// Pause between steps while there is more, so that cleaning up leaves the disk to others.
+const COLLECT_PAUSE: Duration = Duration::from_millis(5);
+/// `appendfsync everysec`.
+const SYNC_PERIOD: Duration = Duration::from_secs(1);
+
+/// Removes keys at their time.
+pub(crate) async fn expire(shared: Arc<Shared>, owner: u32) {
+    loop {
+        tokio::time::sleep(EXPIRE_PERIOD).await;
+        if !shared.active_expire.load(Ordering::Relaxed) {
+            continue;
+        }
+        let work = shared.clone();
+        on_pool(&shared, move || {
+            for db in 0..work.keyspace.database_count() {
+                if work.keyspace.count(db).volatile > 0 {
+                    while expire_step(&work, owner, db) == EXPIRE_BATCH_MAX {}
+                }
+            }
+        })
+        .await;
+    }
+}
+
+/// Removes some of the due keys of one database. Returns how many were due, at most the limit.
+fn expire_step(shared: &Shared, owner: u32, db: u16) -> usize {
+    let now = now_ms();
+    let due = match data::expiry::due(&shared.engine, &shared.keyspace, db, now, EXPIRE_BATCH_MAX) {
+        Ok(due) => due,
+        Err(error) => {
+            tracing::error!(%error, "the expiry index could not be read");
+            return 0;
+        }
+    };
+    let mut held = Held::new(&shared.latches, Owner::new(owner));
+    let mut batch = Batch::new();
+    let turn = Turn::new(now, now);
+    let mut skipped = 0;
+    for key in &due {
+        // A worker that has the key will see for itself that it has expired.
+        if !held.try_latch(stripe_of(data::key::position(shared.keyspace.seed(), key))) {
+            skipped += 1;
+            continue;
+        }
+        match Tx::new(&shared.engine, &shared.keyspace, &mut batch, &turn, db).find(key) {
+            Ok(_) => batch.keep(),
+            Err(error) => {
+                batch.undo();
+                tracing::error!(%error, "a key could not be expired");
+                skipped += 1;
+            }
+        }
+    }
+    if !batch.is_clean() {
+        match batch.commit(&shared.engine, &shared.keyspace, shared.durability()) {
+            Ok(()) => shared.note_commit(),
+            Err(error) => {
+                tracing::error!(%error, "expired keys could not be removed");
+                return 0;
+            }
+        }
+    }
+    if skipped > 0 { 0 } else { due.len() }
+}
+
+/// Removes what deleted and replaced values have left behind.
+pub(crate) async fn collect(shared: Arc<Shared>) {
+    loop {
+        let work = shared.clone();
+        let more = on_pool(&shared, move || match data::garbage::collect(&work.engine, COLLECT_STEP_MAX) {
+            Ok(done) => done == COLLECT_STEP_MAX,
+            Err(error) => {
+                tracing::warn!(%error, "cleaning up failed; it is tried again");
+                false
+            }
+        })
+        .await;
+        tokio::time::sleep(if more == Some(true) { COLLECT_PAUSE } else { COLLECT_PERIOD }).await;
+    }
+}
+
+/// Syncs the WAL each second, where there is something to sync and the policy says so.
+pub(crate) async fn sync(shared: Arc<Shared>) {
+    loop {
+        tokio::time::sleep(SYNC_PERIOD).await;
+        if shared.settings.sync_policy() == crate::limits::SyncPolicy::EverySecond {
+            let work = shared.clone();
+            on_pool(&shared, move || work.sync_if_needed()).await;
+        }
+    }
+}
+
+async fn on_pool<T: Send + 'static>(shared: &Shared, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    match shared.handle.spawn_blocking(work).await {
+        Ok(value) => Some(value),
+        Err(error) => {
+            if error.is_panic() {
+                tracing::error!("background work panicked; it is tried again");
+            }
+            None
+        }
+    }
+}

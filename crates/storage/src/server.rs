@@ -1,0 +1,194 @@
+//! The storage runtime's side as a whole: started, asked for its numbers, stopped.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bridge::MessageChannel;
+use commands::Slice;
+use commands::facts::StorageFacts;
+use data::Keyspace;
+use engine::Engine;
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use crate::background;
+use crate::batch_processor::BatchProcessor;
+use crate::checkpoint::CheckpointKeeper;
+use crate::limits::StorageSettings;
+use crate::shared::Shared;
+
+/// Pause before a worker that died is replaced.
+const RESTART_PAUSE: Duration = Duration::from_millis(50);
+
+/// How often a worker's turn gives way to other tasks of its runtime: after each. In `runtime-mode single` those
+/// are the connections.
+async fn give_way() {
+    tokio::task::yield_now().await;
+}
+
+/// Takes requests from the channel and answers them, on the runtime that it is started on.
+pub struct StorageServer {
+    shared: Arc<Shared>,
+    workers: Mutex<Vec<JoinHandle<()>>>,
+    background: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// What a [`StorageServer`] serves, and where.
+pub struct StorageParts {
+    /// The open database.
+    pub engine: Arc<Engine>,
+    /// Its state.
+    pub keyspace: Keyspace,
+    /// Limits and policies.
+    pub settings: Arc<StorageSettings>,
+    /// Where requests come from.
+    pub channel: Arc<MessageChannel<Slice, Slice>>,
+    /// Where checkpoints go.
+    pub checkpoint_directory: PathBuf,
+    /// How many are kept.
+    pub checkpoint_keep: usize,
+    /// The runtimes that the workers run on, in turn, and the pool's first.
+    pub handles: Vec<Handle>,
+}
+
+impl StorageServer {
+    /// Starts workers and background tasks.
+    pub fn start(parts: StorageParts) -> StorageServer {
+        let checkpoints = CheckpointKeeper::new(parts.checkpoint_directory, parts.checkpoint_keep);
+        let shared = Arc::new(Shared::new(
+            parts.engine,
+            parts.keyspace,
+            parts.settings,
+            parts.channel,
+            checkpoints,
+            parts.handles[0].clone(),
+        ));
+        let worker_count = u32::try_from(shared.settings.workers).unwrap_or(1);
+        let workers = (0..worker_count)
+            .map(|n| {
+                let handle = &parts.handles[n as usize % parts.handles.len()];
+                handle.spawn(keep_working(shared.clone(), n, handle.clone()))
+            })
+            .collect();
+        let background = vec![
+            shared.handle.spawn(background::expire(shared.clone(), worker_count)),
+            shared.handle.spawn(background::collect(shared.clone())),
+            shared.handle.spawn(background::sync(shared.clone())),
+        ];
+        StorageServer { shared, workers: Mutex::new(workers), background: Mutex::new(background) }
+    }
+
+    /// Finishes what waits in the channel, which is closed, then syncs and closes the database.
+    pub async fn stop(&self) {
+        let workers = std::mem::take(&mut *self.workers.lock());
+        for worker in workers {
+            if worker.await.is_err() {
+                tracing::error!("a worker did not end in order");
+            }
+        }
+        self.background.lock().drain(..).for_each(|task| task.abort());
+        let shared = self.shared.clone();
+        let closing = self.shared.handle.spawn_blocking(move || {
+            shared.sync_if_needed();
+            shared.engine.quiesce();
+        });
+        if closing.await.is_err() {
+            tracing::error!("the database could not be closed in order");
+        }
+    }
+
+    /// Numbers for `INFO`. Waits for nobody: counters and what RocksDB keeps in memory.
+    pub fn facts(&self) -> StorageFacts {
+        let shared = &self.shared;
+        let (keyspace, metrics, checkpoints) = (&shared.keyspace, shared.metrics(), &shared.checkpoints);
+        let count = |db| {
+            let count = keyspace.count(db);
+            (count.keys, count.volatile)
+        };
+        let engine = shared.engine.stats();
+        let (memtable_bytes, block_cache_bytes) = shared.engine.memory_bytes();
+        let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        StorageFacts {
+            databases: (0..keyspace.database_count()).map(count).collect(),
+            expired_keys: load(&keyspace.expired_keys),
+            keyspace_hits: load(&keyspace.hits),
+            keyspace_misses: load(&keyspace.misses),
+            batches: load(&metrics.batches),
+            batch_commands: load(&metrics.batch_commands),
+            commits: load(&metrics.commits),
+            commit_write_commands: load(&metrics.commit_write_commands),
+            commit_us: load(&metrics.commit_ns) / 1000,
+            long_reads: load(&metrics.long_reads),
+            engine_writes: engine.writes,
+            engine_wal_syncs: engine.wal_syncs,
+            engine_wal_bytes: engine.wal_bytes,
+            engine_flush_bytes: engine.flush_bytes,
+            engine_compaction_bytes: engine.compaction_bytes,
+            engine_cache_hits: engine.cache_hits,
+            engine_cache_misses: engine.cache_misses,
+            engine_stall_us: engine.stall_micros,
+            memtable_bytes,
+            block_cache_bytes,
+            disk_bytes: shared.engine.disk_bytes(),
+            last_save_unix: load(&checkpoints.last_save_unix),
+            last_save_ok: checkpoints.last_ok.load(Ordering::Relaxed),
+            save_in_progress: checkpoints.is_running(),
+            last_save_seconds: checkpoints.last_seconds.load(Ordering::Relaxed),
+            poisoned: shared.engine.is_poisoned(),
+        }
+    }
+
+    /// The databases, for their settings and counters.
+    pub fn keyspace(&self) -> &Keyspace {
+        &self.shared.keyspace
+    }
+
+    /// Turns the removal of expired keys in the background on or off.
+    pub fn set_active_expire(&self, on: bool) {
+        self.shared.active_expire.store(on, Ordering::Relaxed);
+    }
+
+    /// Writes a checkpoint now, for `SHUTDOWN SAVE`.
+    ///
+    /// # Errors
+    /// With a text for the log.
+    pub fn save(&self) -> Result<(), String> {
+        use commands::store::{Checkpoints, SaveError, SaveMode};
+        crate::checkpoint::Checkpointing(&self.shared).save(SaveMode::Foreground).map_err(|error| match error {
+            SaveError::InProgress => "a checkpoint is being written".to_owned(),
+            SaveError::Failed(text) => text,
+        })
+    }
+}
+
+/// Runs a worker, and another in its place should it die. Its latches and its batch go with it; the requests it
+/// had are answered by their reply slots.
+async fn keep_working(shared: Arc<Shared>, worker: u32, handle: Handle) {
+    while let Err(error) = handle.spawn(work(shared.clone(), worker)).await {
+        if !error.is_panic() {
+            return;
+        }
+        tracing::error!(worker, "a storage worker died; it is replaced");
+        tokio::time::sleep(RESTART_PAUSE).await;
+    }
+}
+
+async fn work(shared: Arc<Shared>, worker: u32) {
+    let mut processor = BatchProcessor::new(&shared, worker);
+    let mut requests = Vec::new();
+    loop {
+        let limits = bridge::TakeLimits {
+            requests: shared.settings.batch_commands.load(Ordering::Relaxed),
+            bytes: shared.settings.batch_bytes.load(Ordering::Relaxed),
+            workers: shared.settings.workers,
+        };
+        if shared.channel.take(&limits, Slice::has_begun, &mut requests).await.is_err() {
+            return;
+        }
+        processor.turn(&mut requests);
+        give_way().await;
+    }
+}

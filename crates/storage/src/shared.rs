@@ -1,0 +1,86 @@
+//! What the workers, the reader pool and the background tasks have in common.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bridge::{MessageChannel, RuntimeMetrics};
+use commands::Slice;
+use data::Keyspace;
+use engine::{Durability, Engine};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+
+use crate::batch_processor::durability;
+use crate::checkpoint::CheckpointKeeper;
+use crate::latch::Latches;
+use crate::limits::StorageSettings;
+
+/// See the module's text.
+pub(crate) struct Shared {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) keyspace: Keyspace,
+    pub(crate) latches: Latches,
+    pub(crate) settings: Arc<StorageSettings>,
+    pub(crate) channel: Arc<MessageChannel<Slice, Slice>>,
+    pub(crate) checkpoints: CheckpointKeeper,
+    /// Permits for commands on the reader pool, running or waiting.
+    pub(crate) reader_permits: Arc<Semaphore>,
+    /// Where blocking work off the workers goes.
+    pub(crate) handle: Handle,
+    /// Set by each commit, cleared by each sync.
+    unsynced: AtomicBool,
+    /// Removal of expired keys in the background (`DEBUG SET-ACTIVE-EXPIRE`).
+    pub(crate) active_expire: AtomicBool,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        engine: Arc<Engine>,
+        keyspace: Keyspace,
+        settings: Arc<StorageSettings>,
+        channel: Arc<MessageChannel<Slice, Slice>>,
+        checkpoints: CheckpointKeeper,
+        handle: Handle,
+    ) -> Self {
+        let permits = settings.readers + settings.reader_queue;
+        Shared {
+            engine,
+            keyspace,
+            latches: Latches::default(),
+            settings,
+            channel,
+            checkpoints,
+            reader_permits: Arc::new(Semaphore::new(permits)),
+            handle,
+            unsynced: AtomicBool::new(false),
+            active_expire: AtomicBool::new(true),
+        }
+    }
+
+    pub(crate) fn metrics(&self) -> &RuntimeMetrics {
+        self.channel.metrics()
+    }
+
+    pub(crate) fn durability(&self) -> Durability {
+        durability(self.settings.sync_policy())
+    }
+
+    pub(crate) fn note_commit(&self) {
+        self.unsynced.store(true, Ordering::Release);
+    }
+
+    /// Syncs what was committed since the last sync.
+    pub(crate) fn sync_if_needed(&self) {
+        if self.unsynced.swap(false, Ordering::AcqRel)
+            && let Err(error) = self.engine.sync()
+        {
+            tracing::error!(%error, "the WAL could not be synced; writes are refused until a restart");
+        }
+    }
+}
+
+/// The time that commands are stamped with, in Unix ms.
+pub(crate) fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
+}
