@@ -111,7 +111,15 @@ impl Writer {
         [
             encode(&[b"SET", own.as_bytes(), n.as_bytes()]),
             encode(&[b"INCR", count.as_bytes()]),
-            encode(&[b"MSET", group[0].as_bytes(), n.as_bytes(), group[1].as_bytes(), n.as_bytes(), group[2].as_bytes(), n.as_bytes()]),
+            encode(&[
+                b"MSET",
+                group[0].as_bytes(),
+                n.as_bytes(),
+                group[1].as_bytes(),
+                n.as_bytes(),
+                group[2].as_bytes(),
+                n.as_bytes(),
+            ]),
             encode(&[b"APPEND", log.as_bytes(), line.as_bytes()]),
         ]
         .concat()
@@ -121,14 +129,24 @@ impl Writer {
     fn check(&mut self, wire: &mut Wire) {
         let (name, acknowledged, sent) = (self.name.clone(), self.acknowledged, self.sent);
         let count = number(wire, &format!("{name}:count"));
-        assert!((acknowledged..=sent).contains(&count), "{name}: {acknowledged} INCR acknowledged, {sent} sent, {count} there");
+        assert!(
+            (acknowledged..=sent).contains(&count),
+            "{name}: {acknowledged} INCR acknowledged, {sent} sent, {count} there"
+        );
         for round in 1..=sent {
             let there = number(wire, &format!("{name}:own:{round}"));
-            assert!(there == round || (there == 0 && round > acknowledged), "{name}: SET {round} of {acknowledged} acknowledged gives {there}");
+            assert!(
+                there == round || (there == 0 && round > acknowledged),
+                "{name}: SET {round} of {acknowledged} acknowledged gives {there}"
+            );
         }
         let group = ["x", "y", "z"].map(|part| number(wire, &format!("{name}:group:{part}")));
         assert!(group.iter().all(|&part| part == group[0]), "{name}: a torn MSET: {group:?}");
-        assert!((acknowledged..=sent).contains(&group[0]), "{name}: {acknowledged} MSET acknowledged, {} there", group[0]);
+        assert!(
+            (acknowledged..=sent).contains(&group[0]),
+            "{name}: {acknowledged} MSET acknowledged, {} there",
+            group[0]
+        );
         let log = match wire.call(&[b"GET", format!("{name}:log").as_bytes()]) {
             Reply::Bulk(log) => String::from_utf8_lossy(&log).into_owned(),
             _ => String::new(),
@@ -138,7 +156,11 @@ impl Writer {
         assert!(log == expected, "{name}: APPEND lost or repeated something among {lines} lines");
         assert!((acknowledged..=sent).contains(&lines), "{name}: {acknowledged} APPEND acknowledged, {lines} there");
         // Commands of one connection take effect in order: a later one is not there without the earlier ones.
-        assert!(lines <= group[0] && group[0] <= count, "{name}: out of order: log {lines}, group {}, count {count}", group[0]);
+        assert!(
+            lines <= group[0] && group[0] <= count,
+            "{name}: out of order: log {lines}, group {}, count {count}",
+            group[0]
+        );
         self.rewrite(wire, count.max(sent));
     }
 
@@ -149,7 +171,10 @@ impl Writer {
         for at in 1..=round {
             call(wire, &format!("SET {name}:own:{at} {at}"));
         }
-        call(wire, &format!("MSET {name}:count {round} {name}:group:x {round} {name}:group:y {round} {name}:group:z {round}"));
+        call(
+            wire,
+            &format!("MSET {name}:count {round} {name}:group:x {round} {name}:group:y {round} {name}:group:z {round}"),
+        );
         call(wire, &format!("SET {name}:log {log}"));
         (self.acknowledged, self.sent) = (round, round);
     }
@@ -308,12 +333,15 @@ fn a_second_process_on_the_same_directory_is_refused() {
         return;
     }
     assert_eq!(call(&mut wire, "SET k v"), "+OK");
-    let Err(refused) = Process::start(&program(), dir.path(), &[]) else { panic!("a second process serves the same data") };
+    let Err(refused) = Process::start(&program(), dir.path(), &[]) else {
+        panic!("a second process serves the same data")
+    };
     let status = refused.status.unwrap_or_else(|| panic!("the second process hangs: {}", refused.output));
     assert!(!status.success(), "the second process ended with {status}");
     let output = refused.output.to_lowercase();
     assert!(
-        output.contains(&dir.path().display().to_string().to_lowercase()) && (output.contains("lock") || output.contains("another")),
+        output.contains(&dir.path().display().to_string().to_lowercase())
+            && (output.contains("lock") || output.contains("another")),
         "the message names neither directory nor cause: {}",
         refused.output
     );

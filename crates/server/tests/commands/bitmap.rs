@@ -308,7 +308,7 @@ fn bitfield_refuses_bad_arguments() {
                 "BITFIELD k GET u8 #-1",
                 "BITFIELD k GET u8 #",
                 "BITFIELD k GET u8 4294967296",
-                    "BITFIELD k GET u8 #536870912",
+                "BITFIELD k GET u8 #536870912",
             ],
             BIT_OFFSET,
         );

@@ -89,10 +89,7 @@ fn scan_with_match_and_type() {
 #[test]
 fn scan_refuses_bad_arguments() {
     both(|db| {
-        db.check_refused(
-            &["SCAN x", "SCAN 1x", "SCAN \" 0\"", "SCAN 99999999999999999999"],
-            INVALID_CURSOR,
-        );
+        db.check_refused(&["SCAN x", "SCAN 1x", "SCAN \" 0\"", "SCAN 99999999999999999999"], INVALID_CURSOR);
         db.check_refused(
             &[
                 "SCAN 0 BOGUS",

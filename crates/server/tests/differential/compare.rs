@@ -81,7 +81,9 @@ impl Pair {
         let alike = match rule(&args) {
             Rule::Same => false,
             Rule::Time(per_second) => match (&theirs, &ours) {
-                (Reply::Integer(a), Reply::Integer(b)) => *a >= 0 && *b >= 0 && (a - b).abs() <= SECONDS_APART_MAX * per_second,
+                (Reply::Integer(a), Reply::Integer(b)) => {
+                    *a >= 0 && *b >= 0 && (a - b).abs() <= SECONDS_APART_MAX * per_second
+                }
                 _ => false,
             },
             Rule::SameElements => sorted(theirs.clone()) == sorted(ours.clone()),
@@ -95,7 +97,8 @@ impl Pair {
             },
             Rule::Iteration if is_error(&theirs) || is_error(&ours) => false,
             Rule::Iteration => {
-                let (mut theirs, mut ours) = (rest_of_scan(&mut self.theirs, &args, &theirs), rest_of_scan(&mut self.ours, &args, &ours));
+                let (mut theirs, mut ours) =
+                    (rest_of_scan(&mut self.theirs, &args, &theirs), rest_of_scan(&mut self.ours, &args, &ours));
                 theirs.sort();
                 ours.sort();
                 theirs == ours
@@ -118,7 +121,14 @@ impl Pair {
             let Reply::Array(keys) = keys else { continue };
             for key in keys {
                 let Reply::Bulk(key) = key else { continue };
-                for command in [["TYPE"].as_slice(), &["GET"], &["PEXPIRETIME"], &["OBJECT", "ENCODING"], &["STRLEN"], &["BITCOUNT"]] {
+                for command in [
+                    ["TYPE"].as_slice(),
+                    &["GET"],
+                    &["PEXPIRETIME"],
+                    &["OBJECT", "ENCODING"],
+                    &["STRLEN"],
+                    &["BITCOUNT"],
+                ] {
                     let mut command: Vec<Vec<u8>> = command.iter().map(|word| word.as_bytes().to_vec()).collect();
                     command.push(key.clone());
                     self.compare(&command)?;
@@ -134,7 +144,9 @@ impl Pair {
 
     /// The database that the reference has selected.
     fn current_database(&mut self) -> String {
-        let (Reply::Bulk(info) | Reply::Verbatim(info)) = self.theirs.call(&[b"CLIENT", b"INFO"]) else { return "0".to_owned() };
+        let (Reply::Bulk(info) | Reply::Verbatim(info)) = self.theirs.call(&[b"CLIENT", b"INFO"]) else {
+            return "0".to_owned();
+        };
         let info = String::from_utf8_lossy(&info).into_owned();
         info.split(' ').find_map(|word| word.strip_prefix("db=")).unwrap_or("0").to_owned()
     }
@@ -160,7 +172,8 @@ fn is_intended(args: &[&[u8]], theirs: &Reply, ours: &Reply) -> bool {
 }
 
 fn rule(args: &[&[u8]]) -> Rule {
-    let word = |index: usize| args.get(index).map(|arg| String::from_utf8_lossy(arg).to_lowercase()).unwrap_or_default();
+    let word =
+        |index: usize| args.get(index).map(|arg| String::from_utf8_lossy(arg).to_lowercase()).unwrap_or_default();
     match (word(0).as_str(), word(1).as_str()) {
         ("ttl" | "expiretime", _) | ("object", "idletime") => Rule::Time(1),
         ("pttl" | "pexpiretime", _) => Rule::Time(1000),
@@ -210,11 +223,26 @@ fn difference(args: &[&[u8]], theirs: &Reply, ours: &Reply) -> Difference {
     let (theirs, ours) = (theirs.to_string(), ours.to_string());
     let name = args.first().map(|name| String::from_utf8_lossy(name).to_lowercase()).unwrap_or_default();
     // An error's sentence is a kind of its own; among values the type is kind enough.
-    let kind_of = |reply: &str| if reply.starts_with('-') { reply.chars().take(40).collect::<String>() } else { reply.chars().take(1).collect() };
-    Difference { kind: format!("{name} {} {}", kind_of(&theirs), kind_of(&ours)), command: show_command(args), theirs, ours }
+    let kind_of = |reply: &str| {
+        if reply.starts_with('-') {
+            reply.chars().take(40).collect::<String>()
+        } else {
+            reply.chars().take(1).collect()
+        }
+    };
+    Difference {
+        kind: format!("{name} {} {}", kind_of(&theirs), kind_of(&ours)),
+        command: show_command(args),
+        theirs,
+        ours,
+    }
 }
 
 fn cut(text: &str) -> String {
     const SHOWN_MAX: usize = 500;
-    if text.len() <= SHOWN_MAX { text.to_owned() } else { format!("{}... ({} characters)", &text[..SHOWN_MAX], text.len()) }
+    if text.len() <= SHOWN_MAX {
+        text.to_owned()
+    } else {
+        format!("{}... ({} characters)", &text[..SHOWN_MAX], text.len())
+    }
 }

@@ -8,31 +8,130 @@ const SPOILED_PERCENT: u64 = 8;
 
 /// How many keys there are. Few, so that commands meet each other's traces.
 const KEYS: [&[u8]; 20] = [
-    b"a", b"b", b"c", b"d", b"e", b"f", b"g", b"aa", b"a\x00", b"\x00\xff", b"", b"key:1", b"key:2", b"key:10", b"{tag}1", b"{tag}2", b"with space", b"line\r\nbreak", b"*?[x]\\",
+    b"a",
+    b"b",
+    b"c",
+    b"d",
+    b"e",
+    b"f",
+    b"g",
+    b"aa",
+    b"a\x00",
+    b"\x00\xff",
+    b"",
+    b"key:1",
+    b"key:2",
+    b"key:10",
+    b"{tag}1",
+    b"{tag}2",
+    b"with space",
+    b"line\r\nbreak",
+    b"*?[x]\\",
     b"a-rather-long-key-that-does-not-fit-into-anything-small-0123456789-0123456789-0123456789-0123456789",
 ];
 
 /// What stands where something else belongs.
 const JUNK: [&[u8]; 30] = [
-    b"", b"abc", b"-1", b"0", b"1.5", b"-0", b"+1", b"01", b" 1", b"1 ", b"1e3", b"nan", b"inf", b"9223372036854775807", b"9223372036854775808", b"-9223372036854775808",
-    b"-9223372036854775809", b"18446744073709551616", b"4294967296", b"0x10", b"NX", b"GET", b"BIT", b"LEN", b"default", b"\x00", b"\xff\xfe", b"a b", b"*", b"HELP!",
+    b"",
+    b"abc",
+    b"-1",
+    b"0",
+    b"1.5",
+    b"-0",
+    b"+1",
+    b"01",
+    b" 1",
+    b"1 ",
+    b"1e3",
+    b"nan",
+    b"inf",
+    b"9223372036854775807",
+    b"9223372036854775808",
+    b"-9223372036854775808",
+    b"-9223372036854775809",
+    b"18446744073709551616",
+    b"4294967296",
+    b"0x10",
+    b"NX",
+    b"GET",
+    b"BIT",
+    b"LEN",
+    b"default",
+    b"\x00",
+    b"\xff\xfe",
+    b"a b",
+    b"*",
+    b"HELP!",
 ];
 
 const INTEGERS: [&[u8]; 12] = [
-    b"0", b"1", b"-1", b"10", b"-100", b"9999", b"9223372036854775807", b"-9223372036854775808", b"9223372036854775806", b"-9223372036854775807", b"4611686018427387904", b"1000000000000",
+    b"0",
+    b"1",
+    b"-1",
+    b"10",
+    b"-100",
+    b"9999",
+    b"9223372036854775807",
+    b"-9223372036854775808",
+    b"9223372036854775806",
+    b"-9223372036854775807",
+    b"4611686018427387904",
+    b"1000000000000",
 ];
 
 const FLOATS: [&[u8]; 24] = [
-    b"0", b"1", b"-1", b"0.1", b"-0.1", b"1.5", b"3.0e3", b"1e-7", b"1e17", b"-1e20", b"0.00001", b"123456789.123456789", b".5", b"5.", b"+1.25", b"0x1p4", b"1e308", b"inf", b"-inf", b"nan",
-    b"1e-300", b"100.10", b"-0", b"99999999999999999999",
+    b"0",
+    b"1",
+    b"-1",
+    b"0.1",
+    b"-0.1",
+    b"1.5",
+    b"3.0e3",
+    b"1e-7",
+    b"1e17",
+    b"-1e20",
+    b"0.00001",
+    b"123456789.123456789",
+    b".5",
+    b"5.",
+    b"+1.25",
+    b"0x1p4",
+    b"1e308",
+    b"inf",
+    b"-inf",
+    b"nan",
+    b"1e-300",
+    b"100.10",
+    b"-0",
+    b"99999999999999999999",
 ];
 
 const PATTERNS: [&[u8]; 20] = [
-    b"*", b"a*", b"?", b"??", b"key:*", b"key:[0-9]", b"key:[^1]*", b"*1", b"[a-c]", b"[c-a]", b"\\*\\?*", b"", b"*[x]*", b"{tag}?", b"[", b"a\\", b"*\\]*", b"[^a]", b"*\x00*", b"line?\n*",
+    b"*",
+    b"a*",
+    b"?",
+    b"??",
+    b"key:*",
+    b"key:[0-9]",
+    b"key:[^1]*",
+    b"*1",
+    b"[a-c]",
+    b"[c-a]",
+    b"\\*\\?*",
+    b"",
+    b"*[x]*",
+    b"{tag}?",
+    b"[",
+    b"a\\",
+    b"*\\]*",
+    b"[^a]",
+    b"*\x00*",
+    b"line?\n*",
 ];
 
 const FIELDS: [&[u8]; 24] = [
-    b"u1", b"u2", b"u4", b"u7", b"u8", b"u13", b"u16", b"u31", b"u32", b"u63", b"i1", b"i2", b"i5", b"i8", b"i16", b"i33", b"i63", b"i64", b"u64", b"i65", b"u0", b"i0", b"U8", b"x8",
+    b"u1", b"u2", b"u4", b"u7", b"u8", b"u13", b"u16", b"u31", b"u32", b"u63", b"i1", b"i2", b"i5", b"i8", b"i16",
+    b"i33", b"i63", b"i64", b"u64", b"i65", b"u0", b"i0", b"U8", b"x8",
 ];
 
 /// Letters of the keys that only LCS uses: its cost is the product of the lengths.
@@ -48,7 +147,8 @@ pub(crate) struct Generator {
 impl Generator {
     pub(crate) fn new(seed: u64, with_other_types: bool) -> Generator {
         let other_types = if with_other_types { grammar::OTHER_TYPES } else { &[] };
-        let lines: Vec<_> = grammar::COMMANDS.iter().chain(other_types).map(|(weight, line)| (*weight, grammar::parse(line))).collect();
+        let lines: Vec<_> =
+            grammar::COMMANDS.iter().chain(other_types).map(|(weight, line)| (*weight, grammar::parse(line))).collect();
         let weight_total = lines.iter().map(|(weight, _)| weight).sum();
         Generator { random: Random::new(seed), lines, weight_total }
     }
@@ -119,7 +219,8 @@ impl Generator {
             "unix" => self.moment(9_000_000_000).into_bytes(),
             "unixms" => self.moment(9_000_000_000_000).into_bytes(),
             "expiry" => {
-                let (name, kind) = [("EX", "seconds"), ("PX", "millis"), ("EXAT", "unix"), ("PXAT", "unixms")][random.below(4)];
+                let (name, kind) =
+                    [("EX", "seconds"), ("PX", "millis"), ("EXAT", "unix"), ("PXAT", "unixms")][random.below(4)];
                 args.push(name.as_bytes().to_vec());
                 return self.value(kind, args);
             }
@@ -186,7 +287,14 @@ impl Generator {
         match self.random.below(20) {
             0..=12 => self.random.between(0, 100).to_string(),
             13..=18 => self.random.between(0, end).to_string(),
-            _ => String::from_utf8_lossy(self.random.pick(&[b"-1".as_slice(), b"4294967296", b"abc", b"9223372036854775807", b""])).into_owned(),
+            _ => String::from_utf8_lossy(self.random.pick(&[
+                b"-1".as_slice(),
+                b"4294967296",
+                b"abc",
+                b"9223372036854775807",
+                b"",
+            ]))
+            .into_owned(),
         }
     }
 
@@ -195,7 +303,14 @@ impl Generator {
         match self.random.below(12) {
             0 => "0".to_owned(),
             1 => "-1".to_owned(),
-            2 => String::from_utf8_lossy(self.random.pick(&[b"abc".as_slice(), b"9223372036854775807", b"1.5", b"-9223372036854775808", b"9223372036854775808"])).into_owned(),
+            2 => String::from_utf8_lossy(self.random.pick(&[
+                b"abc".as_slice(),
+                b"9223372036854775807",
+                b"1.5",
+                b"-9223372036854775808",
+                b"9223372036854775808",
+            ]))
+            .into_owned(),
             _ => self.random.between(unit, 100 * unit).to_string(),
         }
     }
@@ -205,7 +320,8 @@ impl Generator {
         match self.random.below(12) {
             0 => "1".to_owned(),
             1 => "-5".to_owned(),
-            2 => String::from_utf8_lossy(self.random.pick(&[b"abc".as_slice(), b"9223372036854775807", b"0"])).into_owned(),
+            2 => String::from_utf8_lossy(self.random.pick(&[b"abc".as_slice(), b"9223372036854775807", b"0"]))
+                .into_owned(),
             // A few values only, so that ties do occur.
             _ => (unit + self.random.between(0, 5) * (unit / 100)).to_string(),
         }

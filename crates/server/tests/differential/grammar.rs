@@ -38,7 +38,10 @@ pub(crate) const COMMANDS: &[(u32, &str)] = &[
     (10, "BITPOS <key> <bit> [<index> [<index> [BYTE|BIT]]]"),
     (10, "BITOP (AND|OR|XOR|NOT) <key> <key> [<key>]*"),
     (4, "BITOP NOT <key> <key>"),
-    (12, "BITFIELD <key> [GET <field> <fieldoffset>|SET <field> <fieldoffset> <fieldvalue>|INCRBY <field> <fieldoffset> <fieldvalue>|OVERFLOW (WRAP|SAT|FAIL)]*"),
+    (
+        12,
+        "BITFIELD <key> [GET <field> <fieldoffset>|SET <field> <fieldoffset> <fieldvalue>|INCRBY <field> <fieldoffset> <fieldvalue>|OVERFLOW (WRAP|SAT|FAIL)]*",
+    ),
     (4, "BITFIELD_RO <key> [GET <field> <fieldoffset>]*"),
     // Keys.
     (6, "(DEL|UNLINK) <key> [<key>]*"),
@@ -77,10 +80,16 @@ pub(crate) const COMMANDS: &[(u32, &str)] = &[
     (1, "HELLO 3 (SETNAME <value>|AUTH <junk> <junk>|<junk>|AUTH <junk>)"),
     (1, "AUTH <junk> [<junk>]"),
     // The server.
-    (2, "COMMAND GETKEYS (SET <key> <value>|MSET <key> <value> <key> <value>|BITOP AND <key> <key>|OBJECT ENCODING <key>|PING x|DEL <key> <key>|<junk> <key>|COPY <key> <key>|BITFIELD <key> GET u8 0|LCS <key> <key>|RENAME <key> <key>|GET|GETEX <key>|SWAPDB 0 1)"),
+    (
+        2,
+        "COMMAND GETKEYS (SET <key> <value>|MSET <key> <value> <key> <value>|BITOP AND <key> <key>|OBJECT ENCODING <key>|PING x|DEL <key> <key>|<junk> <key>|COPY <key> <key>|BITFIELD <key> GET u8 0|LCS <key> <key>|RENAME <key> <key>|GET|GETEX <key>|SWAPDB 0 1)",
+    ),
     (1, "COMMAND (COUNT|LIST|INFO|DOCS|GETKEYS|GETKEYSANDFLAGS|<junk>) <junk>"),
     (1, "COMMAND LIST FILTERBY (PATTERN|ACLCAT|MODULE|<junk>) <junk>"),
-    (2, "CONFIG GET (appendfsync|timeout|maxmemory|maxmemory-policy|proto-max-bulk-len|nothing|hash-max-ziplist-entries|HZ)"),
+    (
+        2,
+        "CONFIG GET (appendfsync|timeout|maxmemory|maxmemory-policy|proto-max-bulk-len|nothing|hash-max-ziplist-entries|HZ)",
+    ),
     (2, "CONFIG SET (timeout|maxmemory-samples|maxmemory-policy|appendfsync|bogus|databases) <junk>"),
     (1, "CONFIG <junk>"),
     (1, "TIME [<junk>]"),
@@ -100,7 +109,11 @@ pub(crate) enum Node {
     /// A value by the name of its kind.
     Value(String),
     /// One of several sequences, or nothing where optional; repeated up to so many times.
-    Choice { alternatives: Vec<Vec<Node>>, optional: bool, times_max: usize },
+    Choice {
+        alternatives: Vec<Vec<Node>>,
+        optional: bool,
+        times_max: usize,
+    },
 }
 
 /// How often a `*` may repeat.

@@ -56,7 +56,10 @@ fn random_commands_are_answered_alike_in_resp3() {
 
 fn compare_random_commands(protocol: u8) {
     if !has_redis_server() {
-        let _ = writeln!(std::io::stderr(), "SKIPPED random commands in RESP{protocol}: there is no redis-server on the path");
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED random commands in RESP{protocol}: there is no redis-server on the path"
+        );
         return;
     }
     let count = env_number("CATAMARAN_DIFF_COUNT").unwrap_or(COUNT_DEFAULT as u64) as usize;
