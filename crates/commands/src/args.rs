@@ -51,6 +51,12 @@ impl<'a> Args<'a> {
         parse_integer(self.at(index)?).ok_or(Error::NotInteger)
     }
 
+    /// The argument as an integer of 32 bits: what Redis takes for the number of a database.
+    pub fn integer32(&self, index: usize) -> Result<i32> {
+        let out_of_range = Error::NotBetween { min: i64::from(i32::MIN), max: i64::from(i32::MAX) };
+        i32::try_from(self.integer(index)?).map_err(|_| out_of_range)
+    }
+
     /// The argument as a float: finite or infinite, not NaN.
     pub fn float(&self, index: usize) -> Result<f64> {
         parse_float(self.at(index)?).ok_or(Error::NotFloat)

@@ -28,6 +28,10 @@ pub enum Error {
     NotInteger,
     NotFloat,
     NotPositive,
+    NotBetween {
+        min: i64,
+        max: i64,
+    },
     NoAuth,
     NoSuchKey,
     OutOfRange,
@@ -47,7 +51,6 @@ pub enum Error {
     BitValue,
     BitArgument,
     BitopNot,
-    BitopInvalidKeys,
     BitfieldType,
     BitfieldOverflowType,
     BitfieldReadOnly,
@@ -63,7 +66,8 @@ pub enum Error {
         option: String,
     },
     InvalidCursor,
-    UnknownType,
+    LfuSelected,
+    LfuNotSelected,
     // Of connections.
     AuthFailed,
     AuthNotConfigured,
@@ -119,6 +123,9 @@ impl fmt::Display for Error {
             Error::NotInteger => "ERR value is not an integer or out of range",
             Error::NotFloat => "ERR value is not a valid float",
             Error::NotPositive => "ERR value is out of range, must be positive",
+            Error::NotBetween { min, max } => {
+                return write!(f, "ERR value is out of range, value must between {min} and {max}");
+            }
             Error::NoAuth => "NOAUTH Authentication required.",
             Error::NoSuchKey => "ERR no such key",
             Error::OutOfRange => "ERR index out of range",
@@ -136,7 +143,6 @@ impl fmt::Display for Error {
             Error::BitValue => "ERR bit is not an integer or out of range",
             Error::BitArgument => "ERR The bit argument must be 1 or 0.",
             Error::BitopNot => "ERR BITOP NOT must be called with a single source key.",
-            Error::BitopInvalidKeys => "ERR syntax error",
             Error::BitfieldType => {
                 "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is."
             }
@@ -151,7 +157,12 @@ impl fmt::Display for Error {
             Error::GtAndLt => "ERR GT and LT options at the same time are not compatible",
             Error::UnsupportedOption { option } => return write!(f, "ERR Unsupported option {option}"),
             Error::InvalidCursor => "ERR invalid cursor",
-            Error::UnknownType => "ERR unknown type name",
+            Error::LfuSelected => {
+                "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
+            }
+            Error::LfuNotSelected => {
+                "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
+            }
             Error::AuthFailed => "WRONGPASS invalid username-password pair or user is disabled.",
             Error::AuthNotConfigured => {
                 "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?"

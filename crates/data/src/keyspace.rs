@@ -3,11 +3,12 @@
 //!
 //! Counts change here only when the batch that changes them on disk is committed.
 
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use engine::{Direction, Durability, Engine, Family, Pending};
 
+use crate::access::Accesses;
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::key::SpaceId;
@@ -28,11 +29,22 @@ const NEXT_VERSION: &[u8] = b"next-version";
 pub struct Settings {
     /// `proto-max-bulk-len`: the longest string, in bytes.
     pub string_len_max: AtomicU64,
+    /// `maxmemory-policy` is one that counts how often keys are used.
+    pub is_lfu: AtomicBool,
+    /// `lfu-log-factor`: the greater, the more uses it takes to look often used.
+    pub lfu_log_factor: AtomicU32,
+    /// `lfu-decay-time`: minutes until a key's counter loses one; 0: never.
+    pub lfu_decay_minutes: AtomicU32,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { string_len_max: AtomicU64::new(512 << 20) }
+        Settings {
+            string_len_max: AtomicU64::new(512 << 20),
+            is_lfu: AtomicBool::new(false),
+            lfu_log_factor: AtomicU32::new(10),
+            lfu_decay_minutes: AtomicU32::new(1),
+        }
     }
 }
 
@@ -53,6 +65,7 @@ pub struct Keyspace {
     next_version: AtomicU64,
     /// The least version that a restart may hand out.
     reserved_version: AtomicU64,
+    accesses: Accesses,
     /// Options that concern values.
     pub settings: Settings,
     /// Keys that expired since the start, for `INFO`.
@@ -139,6 +152,7 @@ impl Keyspace {
             next_space: AtomicU32::new(fresh),
             next_version: AtomicU64::new(next_version),
             reserved_version: AtomicU64::new(reserved),
+            accesses: Accesses::new(unix_ms()),
             settings: Settings::default(),
             expired_keys: AtomicU64::new(0),
             hits: AtomicU64::new(0),
@@ -155,6 +169,11 @@ impl Keyspace {
     /// The seed of the key hash.
     pub fn seed(&self) -> u64 {
         self.seed
+    }
+
+    /// When and how often keys were used.
+    pub(crate) fn accesses(&self) -> &Accesses {
+        &self.accesses
     }
 
     /// The space of a database, as committed.
@@ -234,6 +253,12 @@ impl Keyspace {
         let mut cursor = view.scan(Family::Expires, &from, &to, Direction::Forward);
         Ok(cursor.next()?.and_then(|(key, _)| crate::key::parse_expiry(key)).map(|(at, _)| at))
     }
+}
+
+/// The machine's time: for what is memory only, or differs between machines anyway.
+fn unix_ms() -> u64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn initialise(pending: &mut Pending) -> Result<()> {

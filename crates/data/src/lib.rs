@@ -5,14 +5,19 @@
 //! folder: `mod.rs` says what it means, `layout.rs` which bytes it is. How records look is drawn in
 //! the modules [`key`] and [`header`]. This crate knows no command, no protocol and no thread.
 
+pub mod bitmap;
 pub mod expiry;
 pub mod float;
 pub mod garbage;
+pub mod glob;
 pub mod header;
 pub mod integer;
 pub mod key;
+pub mod string;
 
+mod access;
 mod batch;
+mod copy;
 mod error;
 mod keyspace;
 mod turn;
@@ -20,6 +25,7 @@ mod tx;
 mod view;
 
 pub use batch::Batch;
+pub use copy::Value;
 pub use error::{Error, Result};
 pub use header::{Kind, Meta};
 pub use key::{Parts, SpaceId};

@@ -3,7 +3,7 @@
 //! All bookkeeping that a change of a key brings with it (counts, the expiry index, parts that
 //! nothing refers to any more) happens in [`Tx::put`] and [`Tx::remove`], and nowhere else.
 
-use engine::{Engine, Family};
+use engine::{Engine, Family, Pending};
 
 use crate::batch::Batch;
 use crate::error::{Error, Result};
@@ -60,7 +60,7 @@ impl<'t> Tx<'t> {
     }
 
     /// The header of a key that is to be changed; one that has expired is removed first, so None means
-    /// that nothing is there. After this the body is at hand: `tx.view().find(key)` costs no read.
+    /// that nothing is there. A key that is there counts as used. After this the body is at hand: `tx.view().find(key)` costs no read.
     pub fn find(&mut self, user_key: &[u8]) -> Result<Option<Meta>> {
         let record_key = self.view().record_key(user_key);
         if !self.batch.pending().knows(&record_key) {
@@ -68,13 +68,22 @@ impl<'t> Tx<'t> {
             let stored = engine.get(Family::Keys, &record_key)?;
             self.batch.pending_mut().remember(&record_key, stored.as_deref());
         }
-        let Some(meta) = self.view().find_record(&record_key)?.map(|found| found.meta) else { return Ok(None) };
-        if meta.is_expired(self.now_ms()) {
-            self.batch.count_expired();
-            self.remove_record(self.view().space(), record_key, meta);
-            return Ok(None);
+        let (accesses, settings) = (self.keyspace.accesses(), &self.keyspace.settings);
+        let known = self.view().find_record(&record_key)?.map(|found| found.meta);
+        match known {
+            Some(meta) if !meta.is_expired(self.now_ms()) => {
+                accesses.touch(&record_key, self.turn, settings);
+                return Ok(Some(meta));
+            }
+            expired => {
+                accesses.begin(&record_key, self.turn, settings);
+                if let Some(meta) = expired {
+                    self.batch.count_expired();
+                    self.remove_record(self.view().space(), record_key, meta);
+                }
+            }
         }
-        Ok(Some(meta))
+        Ok(None)
     }
 
     /// Like [`Tx::find`], but a key of another kind is an error.
@@ -183,6 +192,10 @@ impl<'t> Tx<'t> {
             self.batch.pending_mut().put(Family::Meta, database_record(db), space.0.to_be_bytes().to_vec());
         }
         self.batch.set_spaces(spaces);
+    }
+
+    pub(crate) fn pending_mut(&mut self) -> &mut Pending {
+        self.batch.pending_mut()
     }
 
     fn spaces(&mut self) -> Vec<SpaceId> {

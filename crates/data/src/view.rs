@@ -131,26 +131,50 @@ impl<'v> View<'v> {
 
     /// The key, unless it is absent or expired. Does not count as an access.
     pub fn find(&self, user_key: &[u8]) -> Result<Option<Found<'v>>> {
-        let space = self.space();
-        let record_key = key::record(space, self.position(user_key), user_key);
-        let Some(found) = self.find_record(&record_key)? else { return Ok(None) };
-        if found.meta.is_expired(self.now_ms()) {
-            self.turn.note_expired(space, user_key);
-            return Ok(None);
-        }
-        Ok(Some(found))
+        self.find_at(&self.record_key(user_key), user_key)
     }
 
-    /// Like [`View::find`], counted as a hit or a miss in `INFO`.
+    /// Like [`View::find`], counted as a hit or a miss in `INFO`. The key counts as used.
     pub fn read(&self, user_key: &[u8]) -> Result<Option<Found<'v>>> {
+        let record_key = self.record_key(user_key);
+        let found = self.find_at(&record_key, user_key)?;
+        self.turn.note_read(found.is_some());
+        if found.is_some() {
+            self.keyspace.accesses().touch(&record_key, self.turn, &self.keyspace.settings);
+        }
+        Ok(found)
+    }
+
+    /// Like [`View::read`], but the key does not count as used: for commands that only look at what surrounds a value.
+    pub fn peek(&self, user_key: &[u8]) -> Result<Option<Found<'v>>> {
         let found = self.find(user_key)?;
         self.turn.note_read(found.is_some());
         Ok(found)
     }
 
+    /// For how many seconds a key was not used, as far as is known.
+    pub fn idle_seconds(&self, user_key: &[u8]) -> u64 {
+        self.keyspace.accesses().idle_seconds(&self.record_key(user_key), self.now_ms())
+    }
+
+    /// How often a key was used of late, on the logarithmic scale of the LFU policies.
+    pub fn frequency(&self, user_key: &[u8]) -> u8 {
+        let record_key = self.record_key(user_key);
+        self.keyspace.accesses().frequency(&record_key, self.now_ms(), &self.keyspace.settings)
+    }
+
     /// Like [`View::read`], but a key of another kind is an error.
     pub fn read_kind(&self, user_key: &[u8], kind: Kind) -> Result<Option<Found<'v>>> {
         self.read(user_key)?.map(|found| found.expect(kind)).transpose()
+    }
+
+    fn find_at(&self, record_key: &[u8], user_key: &[u8]) -> Result<Option<Found<'v>>> {
+        let Some(found) = self.find_record(record_key)? else { return Ok(None) };
+        if found.meta.is_expired(self.now_ms()) {
+            self.turn.note_expired(self.space(), user_key);
+            return Ok(None);
+        }
+        Ok(Some(found))
     }
 
     /// The record as it lies there, expired or not.

@@ -18,12 +18,16 @@ mod inline;
 mod limits;
 mod number;
 mod parse;
+mod value;
 
 pub use double::format_double;
 pub use encode::{Encoder, Protocol};
 pub use error::ProtocolError;
 pub use limits::{
-    BULK_LEN_MAX_DEFAULT, INLINE_LEN_MAX_DEFAULT, Limits, MULTIBULK_LEN_MAX_DEFAULT, UNAUTHENTICATED_BULK_LEN_MAX,
-    UNAUTHENTICATED_MULTIBULK_LEN_MAX,
+    BULK_LEN_MAX_DEFAULT, INLINE_LEN_MAX_DEFAULT, INLINE_LEN_MAX_FLOOR, Limits, MULTIBULK_LEN_MAX_DEFAULT,
+    UNAUTHENTICATED_BULK_LEN_MAX, UNAUTHENTICATED_MULTIBULK_LEN_MAX,
 };
 pub use parse::{PARTIAL_SPANS_KEPT_MAX, Parser, Span, WINDOW_LEN_MAX};
+pub use value::{
+    DecodeError, NESTING_DEPTH_MAX, REPLY_BULK_LEN_MAX, REPLY_ELEMENTS_MAX, REPLY_LINE_LEN_MAX, Value, decode,
+};

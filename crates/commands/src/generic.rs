@@ -1,5 +1,0 @@
-//! The generic commands.
-
-use crate::command::Command;
-
-pub(crate) static COMMANDS: &[Command] = &[];
