@@ -241,6 +241,12 @@ impl Wire {
         self.try_send(bytes).unwrap_or_else(|e| panic!("cannot send: {e}"));
     }
 
+    /// Reads one reply, or fails the test.
+    #[track_caller]
+    pub(crate) fn read(&mut self) -> Reply {
+        self.try_read().unwrap_or_else(|e| panic!("no reply: {e}"))
+    }
+
     /// The next bytes must be these.
     #[track_caller]
     pub(crate) fn expect_bytes(&mut self, expected: &[u8]) {

@@ -104,12 +104,6 @@ impl Wire {
         })
     }
 
-    /// Reads one reply, or fails the test.
-    #[track_caller]
-    pub(crate) fn read(&mut self) -> Reply {
-        self.try_read().unwrap_or_else(|e| panic!("no reply: {e}"))
-    }
-
     fn read_line(&mut self) -> io::Result<Vec<u8>> {
         let mut line = Vec::new();
         self.stream.read_until(b'\n', &mut line)?;
