@@ -3,7 +3,6 @@
 //! A [`View`] has no way to write. It is cheap to copy and lives as long as what it looks at.
 
 use std::cmp::Ordering;
-use std::collections::btree_map::Range;
 use std::iter::Peekable;
 use std::ops::{Bound, Deref};
 
@@ -12,7 +11,7 @@ use rust_rocksdb::{DB, DBPinnableSlice, DBRawIteratorWithThreadMode, ReadOptions
 use crate::error::Error;
 use crate::families::Family;
 use crate::open::Engine;
-use crate::pending::{Known, Pending};
+use crate::pending::{Known, OverlayRange, OverlayRecord, Pending};
 
 /// A state of the database that stays as it is while others write.
 pub struct Snapshot<'e> {
@@ -126,19 +125,19 @@ impl<'e> View<'e> {
 
 /// The overlay's side of a cursor.
 enum Written<'k> {
-    Forward(Peekable<Range<'k, Vec<u8>, Option<Vec<u8>>>>),
-    Backward(Peekable<std::iter::Rev<Range<'k, Vec<u8>, Option<Vec<u8>>>>>),
+    Forward(Peekable<OverlayRange<'k>>),
+    Backward(Peekable<std::iter::Rev<OverlayRange<'k>>>),
 }
 
 impl<'k> Written<'k> {
-    fn new(range: Range<'k, Vec<u8>, Option<Vec<u8>>>, direction: Direction) -> Self {
+    fn new(range: OverlayRange<'k>, direction: Direction) -> Self {
         match direction {
             Direction::Forward => Written::Forward(range.peekable()),
             Direction::Backward => Written::Backward(range.rev().peekable()),
         }
     }
 
-    fn peek(&mut self) -> Option<(&'k [u8], Option<&'k [u8]>)> {
+    fn peek(&mut self) -> Option<OverlayRecord<'k>> {
         let entry = match self {
             Written::Forward(iter) => iter.peek(),
             Written::Backward(iter) => iter.peek(),
