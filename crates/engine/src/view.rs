@@ -57,6 +57,9 @@ impl Deref for Value<'_> {
     }
 }
 
+/// Key and value of a record.
+pub type Record<'c> = (&'c [u8], &'c [u8]);
+
 /// Which way a [`Cursor`] goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
@@ -172,7 +175,7 @@ pub struct Cursor<'k> {
 impl Cursor<'_> {
     /// The next record, or None at the end.
     #[allow(clippy::should_implement_trait, reason = "lends from itself, which Iterator cannot")]
-    pub fn next(&mut self) -> Result<Option<(&[u8], &[u8])>, Error> {
+    pub fn next(&mut self) -> Result<Option<Record<'_>>, Error> {
         loop {
             self.step();
             let written = self.written.as_mut().and_then(Written::peek);
