@@ -14,7 +14,10 @@ const ECHO_LEN_MAX: usize = 128;
 
 static TABLE: LazyLock<Vec<&'static Command>> = LazyLock::new(|| {
     let groups = [
-        crate::string::COMMANDS,
+        crate::string::read::COMMANDS,
+        crate::string::write::COMMANDS,
+        crate::string::number::COMMANDS,
+        crate::string::lcs::COMMANDS,
         crate::bitmap::COMMANDS,
         crate::generic::keys::COMMANDS,
         crate::generic::expire::COMMANDS,

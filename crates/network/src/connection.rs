@@ -259,7 +259,11 @@ impl Connection {
 
     fn close_over_limit(&self, shard: &Shard, state: &mut State) {
         shard.common.metrics.output_buffer_disconnections.fetch_add(1, Ordering::Relaxed);
-        tracing::warn!(client = self.record.id, queued = state.output.len_bytes(), "closing a client: output buffer limit");
+        tracing::warn!(
+            client = self.record.id,
+            queued = state.output.len_bytes(),
+            "closing a client: output buffer limit"
+        );
         state.ending = Ending::Now;
         self.record.waker.wake();
     }
@@ -323,7 +327,9 @@ impl State {
 
 fn refusal(refused: Refused) -> Error {
     match refused {
-        Refused::Late { waited } => Error::Overloaded { waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX) },
+        Refused::Late { waited } => {
+            Error::Overloaded { waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX) }
+        }
         Refused::Down => Error::sentence("OVERLOADED storage is stopped; the command was not executed"),
         Refused::Lost => Error::Unknown,
     }

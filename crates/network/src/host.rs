@@ -1,7 +1,7 @@
 //! The server as session commands see it, and what the network runtime asks of the process around it.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use commands::facts::{ClientFacts, Facts};

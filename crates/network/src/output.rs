@@ -38,7 +38,12 @@ impl Output {
 
     /// Writes a reply, or queues what the socket does not take of it. The buffer comes back, empty, if it was
     /// not needed.
-    pub(crate) fn send(&mut self, socket: &WriteHalf, mut reply: Vec<u8>, written: &mut Written) -> io::Result<Vec<u8>> {
+    pub(crate) fn send(
+        &mut self,
+        socket: &WriteHalf,
+        mut reply: Vec<u8>,
+        written: &mut Written,
+    ) -> io::Result<Vec<u8>> {
         if reply.is_empty() {
             return Ok(reply);
         }

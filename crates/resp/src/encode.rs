@@ -65,10 +65,10 @@ impl<'a> Encoder<'a> {
         self.line_text(text.as_bytes());
     }
 
-    /// An error, with its code word first. CR and LF vanish at the ends and become blanks within.
+    /// An error, with its code word first. CR and LF vanish at the end and become blanks elsewhere.
     pub fn error(&mut self, text: &str) {
         self.out.push(b'-');
-        self.line_text(text.trim_matches(['\r', '\n']).as_bytes());
+        self.line_text(text.trim_end_matches(['\r', '\n']).as_bytes());
     }
 
     /// The reply that precedes closing a connection whose requests cannot be followed.
@@ -168,14 +168,29 @@ impl<'a> Encoder<'a> {
     pub fn double(&mut self, value: f64) {
         match self.protocol {
             Protocol::Resp2 => {
-                let mut text = Vec::new();
-                format_double(value, &mut text);
-                self.bulk(&text);
+                // The length's own length depends on the text: written behind it, then moved before it.
+                let start = self.out.len();
+                format_double(value, self.out);
+                let len = self.out.len() - start;
+                self.bulk_header(len);
+                self.out[start..].rotate_left(len);
+                self.raw(b"\r\n");
             }
             Protocol::Resp3 => {
                 self.out.push(b',');
                 format_double(value, self.out);
                 self.raw(b"\r\n");
+            }
+        }
+    }
+
+    /// A floating-point number that is text already.
+    pub(crate) fn double_text(&mut self, text: &[u8]) {
+        match self.protocol {
+            Protocol::Resp2 => self.bulk(text),
+            Protocol::Resp3 => {
+                self.out.push(b',');
+                self.line_text(text);
             }
         }
     }

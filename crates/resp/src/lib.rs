@@ -18,6 +18,7 @@ mod inline;
 mod limits;
 mod number;
 mod parse;
+mod value;
 
 pub use double::format_double;
 pub use encode::{Encoder, Protocol};
@@ -27,3 +28,7 @@ pub use limits::{
     UNAUTHENTICATED_MULTIBULK_LEN_MAX,
 };
 pub use parse::{PARTIAL_SPANS_KEPT_MAX, Parser, Span, WINDOW_LEN_MAX};
+pub use value::{
+    DecodeError, NESTING_DEPTH_MAX, REPLY_BULK_LEN_MAX, REPLY_ELEMENTS_MAX, REPLY_LINE_LEN_MAX,
+    Value, decode,
+};

@@ -16,7 +16,8 @@ use crate::inline;
 use crate::limits::{Limits, UNAUTHENTICATED_BULK_LEN_MAX, UNAUTHENTICATED_MULTIBULK_LEN_MAX};
 use crate::number::{parse_integer, short_line};
 
-/// How much of a buffer is looked at, in bytes: what a [`Span`] can address. A single command that needs more is refused.
+/// How much of a buffer is looked at, in bytes: what a [`Span`] can address. A single command that needs more is refused;
+/// of several, the later ones are found once the earlier ones were taken off the buffer.
 pub const WINDOW_LEN_MAX: usize = u32::MAX as usize;
 
 /// Argument spans for which a parser keeps its memory after the command is complete; beyond it the memory is given back.

@@ -83,11 +83,8 @@ impl ServerFactory {
         let settings =
             Arc::new(StorageSettings::new(runtime.storage_threads, runtime.reader_threads, runtime.reader_queue));
         let network_settings = Arc::new(NetworkSettings::default());
-        let targets = Targets {
-            network: network_settings.clone(),
-            storage: settings.clone(),
-            log_level: self.log_level,
-        };
+        let targets =
+            Targets { network: network_settings.clone(), storage: settings.clone(), log_level: self.log_level };
         let storage = StorageRecipe {
             engine,
             keyspace,
@@ -99,17 +96,8 @@ impl ServerFactory {
         let facts = server_facts(&self.config, &self.machine, &runtime, &bound);
         let control = ServerControl::new(self.config, targets, runtime.clone(), channel.clone(), shutdown, facts);
         let control = Arc::new(control);
-        let network =
-            NetworkServer::new(runtime.network_threads, network_settings, control.clone(), channel.clone());
-        Ok(Assembled {
-            runtime,
-            network: Arc::new(network),
-            control,
-            channel,
-            bound,
-            shutdown_requests,
-            storage,
-        })
+        let network = NetworkServer::new(runtime.network_threads, network_settings, control.clone(), channel.clone());
+        Ok(Assembled { runtime, network: Arc::new(network), control, channel, bound, shutdown_requests, storage })
     }
 }
 

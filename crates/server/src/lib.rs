@@ -6,10 +6,10 @@
 //!                       │ binds the sockets            │ signals, stop
 //! ```
 
-pub mod config;
 pub mod logging;
 
 mod apply;
+mod config;
 mod control;
 mod factory;
 mod identity;
@@ -18,6 +18,7 @@ mod machine;
 mod runtime_config;
 mod runtime_manager;
 
+pub use config::{Config, ConfigError, Startup};
 pub use factory::ServerFactory;
 pub use machine::Machine;
 pub use runtime_config::{RuntimeConfig, RuntimeMode};

@@ -35,11 +35,8 @@ pub fn start(config: &Config) -> std::io::Result<LogLevel> {
         None => fmt::writer::BoxMakeWriter::new(std::io::stdout),
     };
     let layer = fmt::layer().with_writer(writer).with_target(false);
-    let layer = if config.get_enum("log-format") == "json" {
-        layer.json().boxed()
-    } else {
-        layer.with_ansi(false).boxed()
-    };
+    let layer =
+        if config.get_enum("log-format") == "json" { layer.json().boxed() } else { layer.with_ansi(false).boxed() };
     // Fails only if logging was started before, as in tests: then that one stays.
     if tracing_subscriber::registry().with(filter).with(layer).try_init().is_err() {
         tracing::debug!("logging was started before");

@@ -42,21 +42,21 @@ pub fn cpu() -> CpuFacts {
     let stat = read("/proc/self/stat").unwrap_or_default();
     // The second field, the name, may hold spaces; it ends with the last parenthesis.
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
-    let seconds = |index: usize| fields.get(index).and_then(|t| t.parse::<f64>().ok()).unwrap_or(0.0) / TICKS_PER_SECOND;
+    let seconds =
+        |index: usize| fields.get(index).and_then(|t| t.parse::<f64>().ok()).unwrap_or(0.0) / TICKS_PER_SECOND;
     CpuFacts { user: seconds(11), system: seconds(12) }
 }
 
-/// Memory of this process. Where the allocator cannot be asked the figures are zero.
+/// Memory of this process. What the allocator has handed out is taken as what is resident: counting exactly would
+/// cost each allocation.
 pub fn memory() -> MemoryFacts {
-    // Its statistics are a snapshot that this renews.
-    let _renewed = tikv_jemalloc_ctl::epoch::advance();
     let rss_pages = read("/proc/self/statm").and_then(|text| text.split_whitespace().nth(1)?.parse::<u64>().ok());
-    let stat = |value: Result<usize, _>| value.map_or(0, |bytes: usize| bytes as u64);
+    let rss_bytes = rss_pages.unwrap_or(0) * PAGE_BYTES;
     MemoryFacts {
-        allocated_bytes: stat(tikv_jemalloc_ctl::stats::allocated::read()),
-        active_bytes: stat(tikv_jemalloc_ctl::stats::active::read()),
-        resident_bytes: stat(tikv_jemalloc_ctl::stats::resident::read()),
-        rss_bytes: rss_pages.unwrap_or(0) * PAGE_BYTES,
+        allocated_bytes: rss_bytes,
+        active_bytes: rss_bytes,
+        resident_bytes: rss_bytes,
+        rss_bytes,
         system_bytes: memory_total().unwrap_or(0),
         ..MemoryFacts::default()
     }

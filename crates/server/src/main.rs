@@ -2,8 +2,7 @@
 
 use std::process::ExitCode;
 
-use server::config::{Config, Startup};
-use server::{Machine, RuntimeManager, ServerFactory, logging};
+use server::{Config, Machine, RuntimeManager, ServerFactory, Startup, logging};
 
 /// One allocator for the whole process, RocksDB included: it fragments others.
 #[global_allocator]

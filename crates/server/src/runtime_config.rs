@@ -69,10 +69,7 @@ impl RuntimeConfig {
             storage_threads: or(given("storage-threads"), (cores / 2).max(1)),
             reader_threads: or(given("reader-threads"), (cores / 2).max(2)),
             reader_queue: given("reader-queue"),
-            channel: ChannelLimits {
-                requests: given("storage-queue-requests"),
-                bytes: given("storage-queue-bytes"),
-            },
+            channel: ChannelLimits { requests: given("storage-queue-requests"), bytes: given("storage-queue-bytes") },
             engine: EngineOptions {
                 block_cache_bytes: usize::try_from(block_cache).unwrap_or(usize::MAX),
                 write_buffer_bytes: given("write-buffer-size"),

@@ -23,6 +23,10 @@ pub struct CheckpointKeeper {
     keep: usize,
     running: AtomicBool,
     pub(crate) last_save_unix: AtomicU64,
+    /// Checkpoints since the start.
+    pub(crate) saves: AtomicU64,
+    /// Write commands that had been committed when the last one was taken.
+    pub(crate) saved_write_commands: AtomicU64,
     pub(crate) last_ok: AtomicBool,
     /// In seconds; -1: none yet.
     pub(crate) last_seconds: AtomicI64,
@@ -37,6 +41,8 @@ impl CheckpointKeeper {
             running: AtomicBool::new(false),
             // Redis counts the start as a save: there was nothing unsaved.
             last_save_unix: AtomicU64::new(now_ms() / 1000),
+            saves: AtomicU64::new(0),
+            saved_write_commands: AtomicU64::new(0),
             last_ok: AtomicBool::new(true),
             last_seconds: AtomicI64::new(-1),
         }
@@ -78,10 +84,13 @@ impl Checkpoints for Checkpointing<'_> {
 fn save(shared: &Shared) -> Result<(), String> {
     let keeper = &shared.checkpoints;
     let started = Instant::now();
+    let write_commands = shared.metrics().commit_write_commands.load(Ordering::Relaxed);
     let outcome = write(shared, &keeper.directory).and_then(|()| prune(&keeper.directory, keeper.keep));
     keeper.last_ok.store(outcome.is_ok(), Ordering::Relaxed);
     keeper.last_seconds.store(i64::try_from(started.elapsed().as_secs()).unwrap_or(i64::MAX), Ordering::Relaxed);
     if outcome.is_ok() {
+        keeper.saves.fetch_add(1, Ordering::Relaxed);
+        keeper.saved_write_commands.store(write_commands, Ordering::Relaxed);
         keeper.last_save_unix.store(now_ms() / 1000, Ordering::Relaxed);
         tracing::info!(took_ms = started.elapsed().as_millis(), "checkpoint written");
     }

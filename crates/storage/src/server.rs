@@ -133,6 +133,11 @@ impl StorageServer {
             memtable_bytes,
             block_cache_bytes,
             disk_bytes: shared.engine.disk_bytes(),
+            changes_since_save: load(&metrics.commit_write_commands)
+                .saturating_sub(load(&checkpoints.saved_write_commands)),
+            saves: load(&checkpoints.saves),
+            long_reads_running: (shared.settings.readers + shared.settings.reader_queue)
+                .saturating_sub(shared.reader_permits.available_permits()) as u64,
             last_save_unix: load(&checkpoints.last_save_unix),
             last_save_ok: checkpoints.last_ok.load(Ordering::Relaxed),
             save_in_progress: checkpoints.is_running(),

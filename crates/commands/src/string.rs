@@ -1,5 +1,0 @@
-//! The string commands.
-
-use crate::command::Command;
-
-pub(crate) static COMMANDS: &[Command] = &[];

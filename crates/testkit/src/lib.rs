@@ -1,0 +1,27 @@
+//! What black-box tests and measurements are made of. For development only; nothing the server needs lies here.
+//!
+//! ```text
+//!   ServerProcess   a server binary on a free port and a directory of its own; can be killed and restarted
+//!        │
+//!      Client       a blocking connection that shows every reply byte
+//!        │
+//!      Value        a reply, taken apart
+//! ```
+//!
+//! It speaks the protocol on its own instead of through the server's `resp` crate: a test that shares the server's parser
+//! would share its mistakes. The binaries beside it are [`latency`](../latency/index.html), which measures under a fixed
+//! rate, and [`crash`](../crash/index.html), which kills a server again and again and looks for what it lost.
+
+mod client;
+mod options;
+mod random;
+mod server_process;
+mod template;
+mod value;
+
+pub use client::{Client, encode_command};
+pub use options::Options;
+pub use random::Random;
+pub use server_process::{ServerProcess, free_port};
+pub use template::Template;
+pub use value::Value;
