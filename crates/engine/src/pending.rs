@@ -190,12 +190,12 @@ impl Pending {
     }
 
     /// The overlay's records of an iterable family within bounds, in key order.
-    pub(crate) fn range<'a>(
-        &'a self,
+    pub(crate) fn range(
+        &self,
         family: Family,
-        from: Bound<&'a [u8]>,
-        to: Bound<&'a [u8]>,
-    ) -> std::collections::btree_map::Range<'a, Vec<u8>, Option<Vec<u8>>> {
+        from: Bound<&[u8]>,
+        to: Bound<&[u8]>,
+    ) -> std::collections::btree_map::Range<'_, Vec<u8>, Option<Vec<u8>>> {
         self.overlay(family).range::<[u8], _>((from, to))
     }
 

@@ -10,7 +10,7 @@ use std::ops::{Bound, Deref};
 use rust_rocksdb::{DB, DBPinnableSlice, DBRawIteratorWithThreadMode, ReadOptions, SnapshotWithThreadMode};
 
 use crate::error::Error;
-use crate::families::{Family, Handles};
+use crate::families::Family;
 use crate::open::Engine;
 use crate::pending::{Known, Pending};
 
@@ -27,7 +27,7 @@ impl<'e> Snapshot<'e> {
 
     /// Reads of this state.
     pub fn view(&self) -> View<'_> {
-        View { engine: self.engine, handles: self.engine.handles(), snapshot: Some(&self.inner), pending: None }
+        View { engine: self.engine, snapshot: Some(&self.inner), pending: None }
     }
 }
 
@@ -35,7 +35,6 @@ impl<'e> Snapshot<'e> {
 #[derive(Clone, Copy)]
 pub struct View<'e> {
     engine: &'e Engine,
-    handles: Handles<'e>,
     snapshot: Option<&'e SnapshotWithThreadMode<'e, DB>>,
     pending: Option<&'e Pending>,
 }
@@ -70,7 +69,7 @@ pub enum Direction {
 
 impl<'e> View<'e> {
     pub(crate) fn live(engine: &'e Engine) -> Self {
-        View { engine, handles: engine.handles(), snapshot: None, pending: None }
+        View { engine, snapshot: None, pending: None }
     }
 
     /// The same, through the writes of an open batch.
@@ -78,7 +77,7 @@ impl<'e> View<'e> {
     where
         'e: 'p,
     {
-        View { engine: self.engine, handles: self.handles, snapshot: self.snapshot, pending: Some(pending) }
+        View { engine: self.engine, snapshot: self.snapshot, pending: Some(pending) }
     }
 
     /// True if the view stays the same while others write.
@@ -95,7 +94,7 @@ impl<'e> View<'e> {
                 Known::Nothing => {}
             }
         }
-        let handle = self.handles.of(family);
+        let handle = self.engine.handle(family);
         let found = match self.snapshot {
             Some(snapshot) => snapshot.get_pinned_cf(handle, key)?,
             None => self.engine.db.get_pinned_cf(handle, key)?,
@@ -104,14 +103,11 @@ impl<'e> View<'e> {
     }
 
     /// The records with `from <= key < to`, in the order asked for.
-    pub fn scan<'k>(&self, family: Family, from: &'k [u8], to: &'k [u8], direction: Direction) -> Cursor<'k>
-    where
-        'e: 'k,
-    {
+    pub fn scan(&self, family: Family, from: &[u8], to: &[u8], direction: Direction) -> Cursor<'e> {
         let mut options = ReadOptions::default();
         options.set_iterate_lower_bound(from);
         options.set_iterate_upper_bound(to);
-        let handle = self.handles.of(family);
+        let handle = self.engine.handle(family);
         let mut stored = match self.snapshot {
             Some(snapshot) => snapshot.raw_iterator_cf_opt(handle, options),
             None => self.engine.db.raw_iterator_cf_opt(handle, options),

@@ -36,6 +36,12 @@ impl<'a> Encoder<'a> {
         self.protocol
     }
 
+    /// Goes on in another protocol: `HELLO` answers in the one that it chooses.
+    #[inline]
+    pub fn set_protocol(&mut self, protocol: Protocol) {
+        self.protocol = protocol;
+    }
+
     /// Bytes in the buffer, including those that were there before this encoder.
     #[inline]
     pub fn len(&self) -> usize {
@@ -243,9 +249,12 @@ impl<'a> Encoder<'a> {
 
     #[inline]
     fn count_line(&mut self, kind: u8, count: usize) {
-        // Most lengths have one digit.
+        // Most lengths are short, and pieces of fixed size are appended without a call.
         if count < 10 {
             self.raw(&[kind, b'0' + count as u8, b'\r', b'\n']);
+        } else if count < 100 {
+            let (tens, ones) = ((count / 10) as u8, (count % 10) as u8);
+            self.raw(&[kind, b'0' + tens, b'0' + ones, b'\r', b'\n']);
         } else {
             self.digits_line(kind, itoa::Buffer::new().format(count).as_bytes());
         }

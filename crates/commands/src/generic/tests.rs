@@ -9,27 +9,19 @@ use crate::testing::{Db, START_MS};
 
 mod model;
 
-/// The reply to a command, its lines separated by blanks.
-fn reply(db: &mut Db, command: &str) -> String {
-    db.run(command).replace("\\r\\n", " ").replace("\\'", "'").trim_end().to_owned()
-}
-
-/// Runs commands, each with the reply expected. `SET` needs none, and `SELECT` is for the client's own state, so it is
-/// done by hand.
+/// Runs commands, each with the reply expected, CRLF written as blank. `SET` and `SELECT` belong to other groups: here
+/// they are done by hand, and reply nothing.
 fn check(db: &mut Db, script: &str) {
-    for line in script.lines().map(str::trim) {
-        match line.split_once(" -> ") {
-            Some((command, expected)) => assert_eq!(reply(db, command), expected, "{command}"),
-            None => match line.strip_prefix("SELECT ") {
-                Some(number) => db.selected = number.parse().expect("a number"),
-                None => assert_eq!(reply(db, line), "+OK", "{line}"),
-            },
+    for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        match line.split(' ').collect::<Vec<_>>()[..] {
+            ["SET", key, value] => db.put(key.as_bytes(), value.as_bytes()),
+            ["SELECT", number] => db.selected = number.parse().expect("a number"),
+            _ => {
+                let (command, reply) = line.split_once(" -> ").expect("a reply");
+                assert_eq!(db.reply(command).replace("\r\n", " ").trim_end(), reply, "{command}");
+            }
         }
     }
-}
-
-fn set(db: &mut Db, key: &str, value: &[u8]) {
-    db.run_words(&[b"SET", key.as_bytes(), value]);
 }
 
 #[test]
@@ -105,7 +97,7 @@ fn expiry_that_is_past_removes_the_key() {
     let more = ["EXPIREAT a 1", "PEXPIREAT a 0", "PEXPIREAT a -5", "PEXPIREAT a 1700000000000"];
     let mut db = Db::new();
     for command in times.into_iter().chain(more) {
-        set(&mut db, "a", b"1");
+        db.put(b"a", b"1");
         check(&mut db, &format!("{command} -> :1\nEXISTS a -> :0\nDBSIZE -> :0"));
     }
     check(&mut db, "SET a 1\nEXPIRE a -1 GT -> :0\nEXPIRE a -1 XX -> :0\nEXISTS a -> :1");
@@ -267,14 +259,14 @@ fn scan_options_and_cursors_are_read_as_redis_reads_them() {
 #[test]
 fn the_empty_key_matches_a_single_star_only() {
     let mut db = Db::new();
-    set(&mut db, "", b"1");
+    db.put(b"", b"1");
     check(&mut db, "KEYS * -> *1 $0\nKEYS ** -> *0\nSCAN 0 MATCH * -> *2 $1 0 *1 $0\nSCAN 0 MATCH ** -> *2 $1 0 *0");
 }
 
 /// The cursor and the keys of a `SCAN` reply.
 fn scan(db: &mut Db, cursor: &str, options: &str) -> (String, Vec<String>) {
-    let reply = reply(db, &format!("SCAN {cursor}{options}"));
-    let words: Vec<&str> = reply.split(' ').collect();
+    let reply = db.reply(&format!("SCAN {cursor}{options}"));
+    let words: Vec<&str> = reply.split("\r\n").collect();
     // *2 $len cursor *count, then $len key for each.
     (words[2].to_owned(), words[4..].iter().skip(1).step_by(2).map(|&key| key.to_owned()).collect())
 }
@@ -284,7 +276,7 @@ fn scan_returns_every_key_once_where_nothing_changes() {
     let mut db = Db::new();
     let all: BTreeSet<String> =
         (0..500).map(|n| if n % 2 == 0 { format!("{{t}}{n}") } else { format!("k{n}") }).collect();
-    all.iter().for_each(|key| set(&mut db, key, b"v"));
+    all.iter().for_each(|key| db.put(key.as_bytes(), b"v"));
     let (mut cursor, mut seen) = ("0".to_owned(), Vec::new());
     loop {
         let (next, keys) = scan(&mut db, &cursor, " COUNT 7");
@@ -303,8 +295,8 @@ fn scan_returns_every_key_once_where_nothing_changes() {
 fn scan_returns_what_is_there_throughout_whatever_else_changes() {
     let mut db = Db::new();
     let stable: BTreeSet<String> = (0..300).map(|n| format!("stable{n}")).collect();
-    stable.iter().for_each(|key| set(&mut db, key, b"v"));
-    (0..300).for_each(|n| set(&mut db, &format!("fickle{n}"), b"v"));
+    stable.iter().for_each(|key| db.put(key.as_bytes(), b"v"));
+    (0..300).for_each(|n| db.put(format!("fickle{n}").as_bytes(), b"v"));
     let (mut cursor, mut seen, mut round) = ("0".to_owned(), BTreeSet::new(), 0);
     loop {
         let (next, keys) = scan(&mut db, &cursor, " COUNT 5");
@@ -316,9 +308,9 @@ fn scan_returns_what_is_there_throughout_whatever_else_changes() {
         for _ in 0..10 {
             let (a, b) = (db.turn.random_below(400), db.turn.random_below(400));
             match db.turn.random_below(3) {
-                0 => set(&mut db, &format!("fickle{a}"), b"v"),
-                1 => drop(reply(&mut db, &format!("DEL fickle{a}"))),
-                _ => drop(reply(&mut db, &format!("RENAME fickle{a} fickle{b}"))),
+                0 => db.put(format!("fickle{a}").as_bytes(), b"v"),
+                1 => drop(db.reply(&format!("DEL fickle{a}"))),
+                _ => drop(db.reply(&format!("RENAME fickle{a} fickle{b}"))),
             }
         }
         round += 1;
@@ -333,7 +325,7 @@ fn scan_returns_what_is_there_throughout_whatever_else_changes() {
 #[test]
 fn one_call_of_scan_looks_at_a_bounded_number_of_keys() {
     let mut db = Db::new();
-    (0..super::scan::KEYS_PER_CALL_MAX + 10).for_each(|n| set(&mut db, &n.to_string(), b"v"));
+    (0..super::scan::KEYS_PER_CALL_MAX + 10).for_each(|n| db.put(n.to_string().as_bytes(), b"v"));
     let (cursor, keys) = scan(&mut db, "0", " COUNT 1000000000");
     assert_eq!(keys.len(), super::scan::KEYS_PER_CALL_MAX);
     let (cursor, keys) = scan(&mut db, &cursor, " COUNT 1000000000");
@@ -344,7 +336,7 @@ fn one_call_of_scan_looks_at_a_bounded_number_of_keys() {
 fn draws(db: &mut Db, times: usize) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for _ in 0..times {
-        *counts.entry(reply(db, "RANDOMKEY")).or_default() += 1;
+        *counts.entry(db.reply("RANDOMKEY")).or_default() += 1;
     }
     counts
 }
@@ -352,10 +344,10 @@ fn draws(db: &mut Db, times: usize) -> BTreeMap<String, usize> {
 #[test]
 fn a_random_key_of_a_small_database_is_any_of_them() {
     let mut db = Db::new();
-    assert_eq!(reply(&mut db, "RANDOMKEY"), "$-1");
+    assert_eq!(db.reply("RANDOMKEY"), "$-1\r\n");
     db.protocol = Protocol::Resp3;
-    assert_eq!(reply(&mut db, "RANDOMKEY"), "_");
-    (0..10).for_each(|n| set(&mut db, &format!("{{tag}}{n}"), b"v"));
+    assert_eq!(db.reply("RANDOMKEY"), "_\r\n");
+    (0..10).for_each(|n| db.put(format!("{{tag}}{n}").as_bytes(), b"v"));
     let counts = draws(&mut db, 1000);
     assert_eq!(counts.len(), 10);
     assert!(counts.values().all(|&count| (50..200).contains(&count)), "{counts:?}");
@@ -365,7 +357,7 @@ fn a_random_key_of_a_small_database_is_any_of_them() {
 fn a_random_key_of_a_large_database_is_one_of_many_even_in_one_slot() {
     for prefix in ["{tag}", ""] {
         let mut db = Db::new();
-        (0..1000).for_each(|n| set(&mut db, &format!("{prefix}{n}"), b"v"));
+        (0..1000).for_each(|n| db.put(format!("{prefix}{n}").as_bytes(), b"v"));
         let counts = draws(&mut db, 1000);
 
         assert!(counts.len() > 500, "{} different keys with prefix '{prefix}'", counts.len());
@@ -376,23 +368,23 @@ fn a_random_key_of_a_large_database_is_one_of_many_even_in_one_slot() {
 fn an_expired_key_is_never_drawn() {
     let mut db = Db::new();
     for n in 0..300 {
-        set(&mut db, &format!("k{n}"), b"v");
-        reply(&mut db, &format!("PEXPIRE k{n} 5"));
+        db.put(format!("k{n}").as_bytes(), b"v");
+        db.reply(&format!("PEXPIRE k{n} 5"));
     }
-    set(&mut db, "alive", b"v");
+    db.put(b"alive", b"v");
     db.pass_ms(6);
-    assert_eq!(draws(&mut db, 50), BTreeMap::from([("$5 alive".to_owned(), 50)]));
-    reply(&mut db, "DEL alive");
-    assert_eq!(draws(&mut db, 3), BTreeMap::from([("$-1".to_owned(), 3)]));
+    assert_eq!(draws(&mut db, 50), BTreeMap::from([("$5\r\nalive\r\n".to_owned(), 50)]));
+    db.reply("DEL alive");
+    assert_eq!(draws(&mut db, 3), BTreeMap::from([("$-1\r\n".to_owned(), 3)]));
 }
 
 #[test]
 fn encodings_and_reference_counts_are_those_that_redis_would_have() {
     let mut db = Db::new();
-    set(&mut db, "text", b"hello");
-    set(&mut db, "embedded", &[b'x'; 44]);
-    set(&mut db, "long", &[b'x'; 45]);
-    set(&mut db, "chunked", &[b'x'; 100_000]);
+    db.put(b"text", b"hello");
+    db.put(b"embedded", &[b'x'; 44]);
+    db.put(b"long", &[b'x'; 45]);
+    db.put(b"chunked", &[b'x'; 100_000]);
     check(
         &mut db,
         "SET n 9999
@@ -421,28 +413,28 @@ fn encodings_and_reference_counts_are_those_that_redis_would_have() {
 #[test]
 fn idle_time_ends_with_what_uses_a_key_and_not_with_what_looks_at_it() {
     let mut db = Db::new();
-    set(&mut db, "k", b"v");
+    db.put(b"k", b"v");
     db.pass_ms(5000);
     for looking in ["TYPE k", "TTL k", "EXISTS k", "OBJECT ENCODING k", "OBJECT REFCOUNT k", "SCAN 0", "KEYS *"] {
-        reply(&mut db, looking);
-        assert_eq!(reply(&mut db, "OBJECT IDLETIME k"), ":5", "{looking}");
+        db.reply(looking);
+        assert_eq!(db.reply("OBJECT IDLETIME k"), ":5\r\n", "{looking}");
     }
     for using in ["TOUCH k", "PERSIST k", "RENAME k k", "COPY k copy"] {
-        reply(&mut db, using);
-        assert_eq!(reply(&mut db, "OBJECT IDLETIME k"), ":0", "{using}");
+        db.reply(using);
+        assert_eq!(db.reply("OBJECT IDLETIME k"), ":0\r\n", "{using}");
         db.pass_ms(2000);
     }
-    assert_eq!(reply(&mut db, "OBJECT IDLETIME copy"), ":2");
-    assert!(reply(&mut db, "OBJECT FREQ k").starts_with("-ERR An LFU maxmemory policy is not selected, "));
+    assert_eq!(db.reply("OBJECT IDLETIME copy"), ":2\r\n");
+    assert!(db.reply("OBJECT FREQ k").starts_with("-ERR An LFU maxmemory policy is not selected, "));
 }
 
 #[test]
 fn frequency_is_told_under_an_lfu_policy_only() {
     let mut db = Db::new();
     db.keyspace.settings.is_lfu.store(true, Ordering::Relaxed);
-    set(&mut db, "k", b"v");
-    assert_eq!(reply(&mut db, "OBJECT FREQ k"), ":5");
-    (0..200).for_each(|_| drop(reply(&mut db, "TOUCH k")));
-    assert_ne!(reply(&mut db, "OBJECT FREQ k"), ":5");
-    assert!(reply(&mut db, "OBJECT IDLETIME k").starts_with("-ERR An LFU maxmemory policy is selected, "));
+    db.put(b"k", b"v");
+    assert_eq!(db.reply("OBJECT FREQ k"), ":5\r\n");
+    (0..200).for_each(|_| drop(db.reply("TOUCH k")));
+    assert_ne!(db.reply("OBJECT FREQ k"), ":5\r\n");
+    assert!(db.reply("OBJECT IDLETIME k").starts_with("-ERR An LFU maxmemory policy is selected, "));
 }

@@ -6,6 +6,7 @@
 
 pub mod layout;
 
+mod chunks;
 mod write;
 
 use std::ops::Range;
@@ -19,7 +20,9 @@ use crate::key::{self, Parts};
 use crate::keyspace::Keyspace;
 use crate::view::{Found, View};
 
+pub(crate) use chunks::{Chunks, NewChunk, set_chunks};
 use layout::{CHUNK_LEN, CHUNKED_LEN_MAX, Piece};
+pub(crate) use write::overwrite;
 pub use write::{append, set, write_at};
 
 /// Strings up to here are `embstr` for `OBJECT ENCODING`, in bytes.

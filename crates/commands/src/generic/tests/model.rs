@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use data::{Kind, Meta, Tx, key};
+use data::{Kind, Meta, key};
 use engine::{Direction, Family};
 use proptest::prelude::*;
 
@@ -98,9 +98,9 @@ impl Model {
     /// Carries out an operation; the command that does the same, and its reply.
     fn apply(&mut self, op: &Op) -> Option<(String, String)> {
         let here = self.selected;
-        let number = |yes: bool| format!(":{}", i64::from(yes));
-        let error = |text: &str| format!("-ERR {text}");
-        let ok = || "+OK".to_owned();
+        let number = |yes: bool| format!(":{}\r\n", i64::from(yes));
+        let error = |text: &str| format!("-ERR {text}\r\n");
+        let ok = || "+OK\r\n".to_owned();
         Some(match *op {
             Op::Del(key) => {
                 let found = self.find(here, key);
@@ -185,7 +185,8 @@ impl Model {
 }
 
 /// Writes a value with its parts.
-fn put(tx: &mut Tx<'_>, name: &[u8], value: &Value) {
+fn put(db: &mut Db, name: &[u8], value: &Value) {
+    let mut tx = db.tx();
     let old = tx.find(name).expect("find");
     let mut meta = Meta { expire_at_ms: value.expire_at_ms, ..Meta::new(Kind::Hash) };
     if !value.parts.is_empty() {
@@ -194,6 +195,7 @@ fn put(tx: &mut Tx<'_>, name: &[u8], value: &Value) {
         meta.parts = Some(parts);
     }
     tx.put(name, old, meta, &value.body);
+    db.batch.keep();
 }
 
 /// What a key of the selected database holds.
@@ -258,7 +260,7 @@ proptest! {
                         parts: (0..parts).map(|n| (vec![n, seed], vec![seed; 3])).collect(),
                         expire_at_ms: ttl_ms.map(|ms| model.now_ms + ms),
                     };
-                    db.write(|tx| put(tx, NAMES[key].as_bytes(), &value));
+                    put(&mut db, NAMES[key].as_bytes(), &value);
                     model.databases[model.selected].insert(key, value);
                 }
                 Op::Select(number) => (db.selected, model.selected) = (number, usize::from(number)),
@@ -277,13 +279,13 @@ proptest! {
                 }
                 _ => {
                     let (command, reply) = model.apply(op).expect("a command");
-                    prop_assert_eq!(super::reply(&mut db, &command), reply, "{}", command);
+                    prop_assert_eq!(db.reply(&command), reply, "{}", command);
                 }
             }
             compare(&mut db, &mut model);
         }
         // What is left over is what garbage is for: after a flush and a collection nothing is there.
-        db.run("FLUSHALL");
+        db.reply("FLUSHALL");
         db.commit();
         data::garbage::collect(&db.engine, usize::MAX).expect("a collection");
         for family in [Family::Keys, Family::Elements, Family::Expires] {
