@@ -41,6 +41,11 @@ impl<'a> Args<'a> {
         spans.iter().map(move |s| buf.get(s.start as usize..s.start as usize + s.len as usize).unwrap_or(&[]))
     }
 
+    /// The arguments without the first ones: a command among the arguments of another (`COMMAND GETKEYS`).
+    pub fn skip(&self, count: usize) -> Args<'a> {
+        Args { buf: self.buf, spans: self.spans.get(count..).unwrap_or(&[]) }
+    }
+
     /// True if the argument is a word, whatever its case.
     pub fn is(&self, index: usize, word: &str) -> bool {
         self.get(index).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()))

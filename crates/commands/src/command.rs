@@ -51,6 +51,14 @@ impl Arity {
             Arity::AtLeast(n) => count >= usize::from(n),
         }
     }
+
+    /// As `COMMAND INFO` tells it: negative where there may be more.
+    pub fn signed(self) -> i64 {
+        match self {
+            Arity::Exactly(n) => i64::from(n),
+            Arity::AtLeast(n) => -i64::from(n),
+        }
+    }
 }
 
 /// How a command runs.
@@ -171,8 +179,15 @@ impl Marks {
     pub const BARRIER: Marks = Marks(1 << 24);
     /// A container whose subcommands are not listed by `COMMAND` (ours).
     pub const HIDDEN_SUBCOMMANDS: Marks = Marks(1 << 25);
-    /// `@connection` or `@transaction`-like groups are derived; this adds `@scripting` (ours).
+    /// `@connection` in the place of the group's category (`COMMAND`, `WAIT`).
     pub const CONNECTION: Marks = Marks(1 << 26);
+    /// `@set`, `@sortedset` and `@list` in the place of the group's category (`SORT`).
+    pub const COLLECTIONS: Marks = Marks(1 << 27);
+    /// `@admin` and `@dangerous` without the flag `admin` (`ROLE`, `LASTSAVE`).
+    pub const ADMIN_CATEGORY: Marks = Marks(1 << 28);
+
+    /// Whatever the state of the data set: while it loads, and on a replica with stale data.
+    pub const ANY_TIME: Marks = Marks::LOADING.and(Marks::STALE);
 
     /// Both sets together.
     pub const fn and(self, other: Marks) -> Marks {
@@ -248,6 +263,10 @@ pub struct Arg {
     pub multiple_token: bool,
     /// The version that brought it, if later than the command.
     pub since: Option<&'static str>,
+    /// The version that deprecated it.
+    pub deprecated: Option<&'static str>,
+    /// What people are shown for it, where that is not its name.
+    pub display: Option<&'static str>,
 }
 
 /// What an argument is.
@@ -269,7 +288,17 @@ pub enum ArgKind {
 impl Arg {
     /// A required argument.
     pub const fn new(name: &'static str, kind: ArgKind) -> Arg {
-        Arg { name, kind, token: None, optional: false, multiple: false, multiple_token: false, since: None }
+        Arg {
+            name,
+            kind,
+            token: None,
+            optional: false,
+            multiple: false,
+            multiple_token: false,
+            since: None,
+            deprecated: None,
+            display: None,
+        }
     }
 
     /// A required key, found by the first key spec.
@@ -305,6 +334,16 @@ impl Arg {
     /// Came later than its command.
     pub const fn since(self, version: &'static str) -> Arg {
         Arg { since: Some(version), ..self }
+    }
+
+    /// Is deprecated since a version.
+    pub const fn deprecated(self, version: &'static str) -> Arg {
+        Arg { deprecated: Some(version), ..self }
+    }
+
+    /// Is shown under another name.
+    pub const fn display(self, text: &'static str) -> Arg {
+        Arg { display: Some(text), ..self }
     }
 }
 

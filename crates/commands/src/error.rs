@@ -23,6 +23,10 @@ pub enum Error {
     WrongArity {
         name: String,
     },
+    MisusedSubcommand {
+        given: String,
+        container: String,
+    },
     Syntax,
     WrongType,
     NotInteger,
@@ -72,10 +76,12 @@ pub enum Error {
     AuthFailed,
     AuthNotConfigured,
     NoProto,
+    HelloNoAuth,
     InvalidProtocolVersion,
     ClientName,
     NoSuchClient,
     // Of the server.
+    DebugNotAllowed,
     Config {
         text: String,
     },
@@ -116,6 +122,13 @@ impl fmt::Display for Error {
             }
             Error::UnknownSubcommand { given, container } => {
                 return write!(f, "ERR unknown subcommand '{given}'. Try {} HELP.", container.to_uppercase());
+            }
+            Error::MisusedSubcommand { given, container } => {
+                let container = container.to_uppercase();
+                return write!(
+                    f,
+                    "ERR unknown subcommand or wrong number of arguments for '{given}'. Try {container} HELP."
+                );
             }
             Error::WrongArity { name } => return write!(f, "ERR wrong number of arguments for '{name}' command"),
             Error::Syntax => "ERR syntax error",
@@ -168,9 +181,15 @@ impl fmt::Display for Error {
                 "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?"
             }
             Error::NoProto => "NOPROTO unsupported protocol version",
+            Error::HelloNoAuth => {
+                "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time"
+            }
             Error::InvalidProtocolVersion => "ERR Protocol version is not an integer or out of range",
             Error::ClientName => "ERR Client names cannot contain spaces, newlines or special characters.",
             Error::NoSuchClient => "ERR No such client",
+            Error::DebugNotAllowed => {
+                "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server."
+            }
             Error::Config { text } => return write!(f, "ERR {text}"),
             Error::Storage { text } => return write!(f, "ERR storage failed: {text}"),
             Error::Overloaded { waited_ms } => {

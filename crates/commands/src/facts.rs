@@ -3,6 +3,9 @@
 //! Either runtime publishes its part; whoever formats them waits for nobody, so that `INFO` answers even
 //! while storage does not.
 
+/// The Redis version whose behaviour this server has. Clients switch features on it.
+pub const REDIS_VERSION: &str = "7.2.4";
+
 /// A client as `CLIENT LIST` shows it.
 #[derive(Clone, Debug, Default)]
 #[allow(missing_docs, reason = "the fields are those of CLIENT LIST")]
@@ -225,6 +228,8 @@ pub struct MemoryFacts {
     pub maxmemory_bytes: u64,
     /// `maxmemory-policy`.
     pub maxmemory_policy: String,
+    /// `allocated_bytes` once the server had started.
+    pub startup_bytes: u64,
 }
 
 /// CPU time of the process in seconds.

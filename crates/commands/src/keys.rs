@@ -111,6 +111,17 @@ impl KeySpec {
         }
     }
 
+    /// False if a count of keys is none, or exceeds the arguments.
+    pub fn fits(&self, args: &Args<'_>) -> bool {
+        let Find::Counted { count_at, first, step } = self.find else { return true };
+        let Some(begin) = self.begin_index(args) else { return true };
+        let count = args.integer(begin + count_at).ok().and_then(|count| usize::try_from(count).ok());
+        count.is_some_and(|count| {
+            let last = count.saturating_sub(1).saturating_mul(step).saturating_add(begin + first);
+            count == 0 || last < args.len()
+        })
+    }
+
     fn begin_index(&self, args: &Args<'_>) -> Option<usize> {
         match self.begin {
             Begin::Index(index) => (index < args.len()).then_some(index),

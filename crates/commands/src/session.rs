@@ -11,6 +11,9 @@ use resp::Protocol;
 use crate::error::Result;
 use crate::facts::{ClientFacts, Facts};
 
+/// The user that a client runs as until it says otherwise.
+pub const DEFAULT_USER: &str = "default";
+
 /// Whether replies are sent (`CLIENT REPLY`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ReplyMode {
@@ -58,7 +61,7 @@ impl Session {
             protocol: Protocol::Resp2,
             db: 0,
             authenticated,
-            user: "default".to_owned(),
+            user: DEFAULT_USER.to_owned(),
             name: Vec::new(),
             library_name: Vec::new(),
             library_version: Vec::new(),

@@ -1,4 +1,4 @@
-//! The slow log: what took longest lately, for `SLOWLOG`. Both runtimes record here what they ran.
+//! `SLOWLOG`, and the log itself: what took longest lately. Both runtimes record here what they ran.
 //!
 //! It lies in memory, is bounded, and is gone after a restart. A command below the limit costs one load.
 
@@ -8,8 +8,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::args::Args;
-use crate::command::{Command, Marks};
+use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
+use crate::container::{container, help, write_help};
+use crate::error::{Error, Result};
+use crate::session::{Effect, Host, Session};
 
+/// Entries that `SLOWLOG GET` tells unless it is asked for another number.
+const TOLD_BY_DEFAULT: i64 = 10;
 /// Arguments kept of one command; the last one says how many more there were.
 const ARGS_MAX: usize = 32;
 /// Bytes kept of one argument; the end says how many more there were.
@@ -27,6 +32,50 @@ struct Log {
     /// The newest first.
     entries: VecDeque<Entry>,
 }
+
+pub(crate) static COMMANDS: &[Command] = &[
+    container("slowlog", Group::Server, Marks::NONE, "2.2.12", "Groups the commands about the slow log."),
+    Command {
+        name: "slowlog|get",
+        arity: Arity::AtLeast(2),
+        keys: &[],
+        group: Group::Server,
+        marks: Marks::ANY_TIME.and(Marks::ADMIN).and(Marks::BARRIER),
+        doc: Doc::new(
+            "2.2.12",
+            "Tells the newest entries of the slow log.",
+            "O(N) where N is the number of entries returned",
+            &[Arg::new("count", ArgKind::Integer).optional()],
+        )
+        .history(&[("4.0.0", "Tells the client's address and name.")])
+        .tips(&["request_policy:all_nodes", "nondeterministic_output"]),
+        run: Run::Session(get),
+    },
+    Command {
+        name: "slowlog|len",
+        arity: Arity::Exactly(2),
+        keys: &[],
+        group: Group::Server,
+        marks: Marks::ANY_TIME.and(Marks::ADMIN).and(Marks::BARRIER),
+        doc: Doc::new("2.2.12", "Counts the entries of the slow log.", "O(1)", &[]).tips(&[
+            "request_policy:all_nodes",
+            "response_policy:agg_sum",
+            "nondeterministic_output",
+        ]),
+        run: Run::Session(count),
+    },
+    Command {
+        name: "slowlog|reset",
+        arity: Arity::Exactly(2),
+        keys: &[],
+        group: Group::Server,
+        marks: Marks::ANY_TIME.and(Marks::ADMIN).and(Marks::BARRIER),
+        doc: Doc::new("2.2.12", "Empties the slow log.", "O(N) where N is the number of entries in the slowlog", &[])
+            .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
+        run: Run::Session(forget),
+    },
+    help("slowlog|help", Group::Server, "6.2.0", list_subcommands),
+];
 
 /// One slow command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,15 +145,60 @@ pub fn newest(count: usize) -> Vec<Entry> {
     lock().entries.iter().take(count).cloned().collect()
 }
 
-/// Number of entries.
-pub fn len() -> usize {
-    lock().entries.len()
+fn get(_: &mut Session, _: &dyn Host, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<Effect> {
+    let count = match args.len() {
+        2 => TOLD_BY_DEFAULT,
+        3 => args.integer(2).unwrap_or(i64::MIN),
+        _ => return Err(crate::table::misused_subcommand(args)),
+    };
+    let count = match count {
+        -1 => usize::MAX,
+        count => {
+            usize::try_from(count).map_err(|_| Error::sentence("ERR count should be greater than or equal to -1"))?
+        }
+    };
+    let entries = newest(count);
+    let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    reply.array(entries.len());
+    for entry in entries {
+        reply.array(6);
+        reply.integer(signed(entry.id));
+        reply.integer(signed(entry.at_unix));
+        reply.integer(signed(entry.busy_us));
+        reply.array(entry.args.len());
+        entry.args.iter().for_each(|arg| reply.bulk(arg));
+        reply.bulk(entry.client_address.as_bytes());
+        reply.bulk(&entry.client_name);
+    }
+    Ok(Effect::None)
 }
 
-/// Forgets all entries; ids go on counting.
-pub fn reset() {
-    lock().entries.clear();
+fn count(_: &mut Session, _: &dyn Host, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<Effect> {
+    reply.integer(i64::try_from(lock().entries.len()).unwrap_or(i64::MAX));
+    Ok(Effect::None)
 }
+
+fn forget(_: &mut Session, _: &dyn Host, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<Effect> {
+    // Ids go on counting.
+    lock().entries.clear();
+    reply.ok();
+    Ok(Effect::None)
+}
+
+fn list_subcommands(_: &mut Session, _: &dyn Host, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<Effect> {
+    write_help(args, reply, HELP)
+}
+
+const HELP: &[&str] = &[
+    "GET [<count>]",
+    "    Tell the newest <count> entries (default: 10, -1 means all). Each has",
+    "    an id, a Unix time, the running time in microseconds, the arguments,",
+    "    the address of the client and its name.",
+    "LEN",
+    "    Count the entries.",
+    "RESET",
+    "    Empty the slow log.",
+];
 
 fn lock() -> std::sync::MutexGuard<'static, Log> {
     // The log is whole between any two statements, so a panic elsewhere does not spoil it.

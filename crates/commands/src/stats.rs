@@ -13,6 +13,12 @@ use crate::table;
 /// Distinct error codes that are counted one by one; Redis has the same limit against made-up codes.
 const ERROR_CODES_MAX: usize = 128;
 
+/// Upper end of the first span of running times that are counted together, in ns; each further span ends at
+/// twice the one before. They are the ends of Redis's spans, so that `LATENCY HISTOGRAM` tells the same numbers.
+const FIRST_SPAN_END_NS: u64 = 1032;
+/// Spans of running times. The last one holds everything from half a second on.
+pub const SPANS: usize = 21;
+
 /// Counters of one command.
 #[derive(Debug, Default)]
 pub struct CommandCounters {
@@ -24,6 +30,18 @@ pub struct CommandCounters {
     pub rejected: AtomicU64,
     /// Ran and replied an error.
     pub failed: AtomicU64,
+    /// Times that it ran, by how long it took.
+    pub spans: [AtomicU64; SPANS],
+}
+
+/// Where a span of running times ends, in ns.
+pub fn span_end_ns(span: usize) -> u64 {
+    (FIRST_SPAN_END_NS << span) - 1
+}
+
+fn span_of(busy_ns: u64) -> usize {
+    let doublings = (busy_ns / FIRST_SPAN_END_NS).checked_ilog2().map_or(0, |log| log as usize + 1);
+    doublings.min(SPANS - 1)
 }
 
 static COUNTERS: LazyLock<Vec<CommandCounters>> =
@@ -40,7 +58,9 @@ pub fn of(command: &'static Command) -> &'static CommandCounters {
 pub fn count_call(command: &'static Command, busy: Duration, failed: bool) {
     let counters = of(command);
     counters.calls.fetch_add(1, Ordering::Relaxed);
-    counters.busy_ns.fetch_add(u64::try_from(busy.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    let busy_ns = u64::try_from(busy.as_nanos()).unwrap_or(u64::MAX);
+    counters.busy_ns.fetch_add(busy_ns, Ordering::Relaxed);
+    counters.spans[span_of(busy_ns)].fetch_add(1, Ordering::Relaxed);
     if failed {
         counters.failed.fetch_add(1, Ordering::Relaxed);
     }
@@ -68,6 +88,22 @@ pub fn reset() {
         for counter in [&counters.calls, &counters.busy_ns, &counters.rejected, &counters.failed] {
             counter.store(0, Ordering::Relaxed);
         }
+        counters.spans.iter().for_each(|span| span.store(0, Ordering::Relaxed));
     }
     ERRORS.lock().unwrap_or_else(PoisonError::into_inner).clear();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_running_time_lies_at_or_below_the_end_of_its_span_and_above_the_one_before() {
+        for busy_ns in [0, 1, 1031, 1032, 2063, 2064, 33_023, 33_024, 500_000_000] {
+            let span = span_of(busy_ns);
+            assert!(busy_ns <= span_end_ns(span), "{busy_ns} ns is beyond span {span}");
+            assert!(span == 0 || busy_ns > span_end_ns(span - 1), "{busy_ns} ns is below span {span}");
+        }
+        assert_eq!(span_of(u64::MAX), SPANS - 1);
+    }
 }

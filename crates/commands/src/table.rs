@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use crate::args::Args;
-use crate::command::{Command, Run};
+use crate::command::{Command, Marks, Run};
 use crate::error::{Error, Result};
 
 /// Longest command name that is looked up; anything longer is unknown.
@@ -25,16 +25,37 @@ static TABLE: LazyLock<Vec<&'static Command>> = LazyLock::new(|| {
         crate::generic::object::COMMANDS,
         crate::generic::database::COMMANDS,
         crate::connection::COMMANDS,
+        crate::client::COMMANDS,
+        crate::clients::COMMANDS,
+        crate::scripting::COMMANDS,
+        crate::introspection::COMMANDS,
+        crate::config::COMMANDS,
+        crate::info::COMMANDS,
+        crate::memory::COMMANDS,
+        crate::latency::COMMANDS,
+        crate::slowlog::COMMANDS,
+        crate::acl::COMMANDS,
         crate::server::COMMANDS,
+        crate::debug::COMMANDS,
     ];
     groups.into_iter().flatten().collect()
 });
 
-type ByName = HashMap<&'static str, usize, foldhash::fast::RandomState>;
+/// What a name stands for.
+struct Entry {
+    index: usize,
+    has_subcommands: bool,
+}
+
+type ByName = HashMap<&'static str, Entry, foldhash::fast::RandomState>;
 type ByAddress = HashMap<usize, usize, foldhash::fast::RandomState>;
 
-static INDEX: LazyLock<ByName> =
-    LazyLock::new(|| TABLE.iter().enumerate().map(|(index, command)| (command.name, index)).collect());
+static INDEX: LazyLock<ByName> = LazyLock::new(|| {
+    let entry = |(index, command): (usize, &&'static Command)| {
+        (command.name, Entry { index, has_subcommands: subcommands(command).next().is_some() })
+    };
+    TABLE.iter().enumerate().map(entry).collect()
+});
 /// Every command is a static, so its address names it: cheaper than its name where only counters are wanted.
 static INDEX_BY_ADDRESS: LazyLock<ByAddress> =
     LazyLock::new(|| TABLE.iter().enumerate().map(|(index, command)| (address_of(command), index)).collect());
@@ -50,7 +71,12 @@ pub fn all() -> &'static [&'static Command] {
 
 /// The command or subcommand (`config|get`) of a name in lower case.
 pub fn find(name: &str) -> Option<&'static Command> {
-    INDEX.get(name).map(|&index| TABLE[index])
+    INDEX.get(name).map(|entry| TABLE[entry.index])
+}
+
+/// The command or subcommand of a name in any case; what `COMMAND INFO` looks up.
+pub fn find_any_case(name: &[u8]) -> Option<&'static Command> {
+    find(lower_case(name, &mut [0u8; NAME_LEN_MAX])?)
 }
 
 /// The place of a command in [`all`].
@@ -66,41 +92,68 @@ pub fn subcommands(container: &'static Command) -> impl Iterator<Item = &'static
         .filter(|command| command.name.strip_prefix(container.name).is_some_and(|rest| rest.starts_with('|')))
 }
 
+/// The container of a subcommand.
+pub fn container_of(subcommand: &'static Command) -> Option<&'static Command> {
+    subcommand.name.split_once('|').and_then(|(container, _)| find(container))
+}
+
+/// The command under whose name a command is shown: its container, if that hides its subcommands.
+pub fn shown(command: &'static Command) -> &'static Command {
+    container_of(command).filter(|container| container.marks.has(Marks::HIDDEN_SUBCOMMANDS)).unwrap_or(command)
+}
+
 /// The command that the arguments call, its arity checked.
 pub fn resolve(args: &Args<'_>) -> Result<&'static Command> {
     let command = lookup(args)?;
-    if !command.arity.admits(args.len()) {
-        return Err(Error::WrongArity { name: command.name.to_owned() });
+    if command.arity.admits(args.len()) {
+        return Ok(command);
     }
-    Ok(command)
+    match container_of(command) {
+        Some(container) if container.marks.has(Marks::HIDDEN_SUBCOMMANDS) => Err(misused_subcommand(args)),
+        _ => Err(Error::WrongArity { name: command.name.to_owned() }),
+    }
 }
 
-fn lookup(args: &Args<'_>) -> Result<&'static Command> {
+/// The command that the arguments call, whatever their number.
+pub fn lookup(args: &Args<'_>) -> Result<&'static Command> {
     let name = args.get(0).unwrap_or(&[]);
     let mut lower = [0u8; NAME_LEN_MAX];
-    let Some(command) = lower_case(name, &mut lower).and_then(find).filter(|command| !command.name.contains('|'))
+    let entry = lower_case(name, &mut lower).and_then(|name| INDEX.get(name));
+    let Some((entry, command)) =
+        entry.map(|entry| (entry, TABLE[entry.index])).filter(|(_, command)| !command.name.contains('|'))
     else {
         return Err(unknown(args));
     };
-    if !matches!(command.run, Run::Container) {
-        return Ok(command);
-    }
-    let Some(given) = args.get(1) else {
-        return Err(Error::WrongArity { name: command.name.to_owned() });
+    let is_container = matches!(command.run, Run::Container);
+    let Some(given) = args.get(1).filter(|_| entry.has_subcommands) else {
+        return if is_container { Err(Error::WrongArity { name: command.name.to_owned() }) } else { Ok(command) };
     };
-    let mut full = [0u8; NAME_LEN_MAX];
-    let prefix = command.name.len() + 1;
-    let subcommand = (prefix + given.len() <= NAME_LEN_MAX).then(|| {
-        full[..prefix - 1].copy_from_slice(command.name.as_bytes());
-        full[prefix - 1] = b'|';
-        full[prefix..prefix + given.len()].copy_from_slice(given);
-        full[prefix..prefix + given.len()].make_ascii_lowercase();
-        std::str::from_utf8(&full[..prefix + given.len()]).ok().and_then(find)
-    });
-    subcommand.flatten().ok_or_else(|| Error::UnknownSubcommand {
-        given: printable(given, ECHO_LEN_MAX),
-        container: command.name.to_owned(),
+    subcommand(command, given).ok_or_else(|| {
+        if command.marks.has(Marks::HIDDEN_SUBCOMMANDS) {
+            misused_subcommand(args)
+        } else {
+            Error::UnknownSubcommand { given: printable(given, ECHO_LEN_MAX), container: command.name.to_owned() }
+        }
     })
+}
+
+/// The refusal of a subcommand that is there but was given too many arguments, or is hidden and unknown.
+pub(crate) fn misused_subcommand(args: &Args<'_>) -> Error {
+    Error::MisusedSubcommand {
+        given: printable(args.get(1).unwrap_or(&[]), ECHO_LEN_MAX),
+        container: printable(args.get(0).unwrap_or(&[]), ECHO_LEN_MAX),
+    }
+}
+
+fn subcommand(container: &Command, given: &[u8]) -> Option<&'static Command> {
+    let mut full = [0u8; NAME_LEN_MAX];
+    let prefix = container.name.len() + 1;
+    let name = full.get_mut(..prefix + given.len())?;
+    name[..prefix - 1].copy_from_slice(container.name.as_bytes());
+    name[prefix - 1] = b'|';
+    name[prefix..].copy_from_slice(given);
+    name[prefix..].make_ascii_lowercase();
+    std::str::from_utf8(name).ok().and_then(find)
 }
 
 fn lower_case<'b>(name: &[u8], buf: &'b mut [u8; NAME_LEN_MAX]) -> Option<&'b str> {

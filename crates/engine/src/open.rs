@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rust_rocksdb::checkpoint::Checkpoint;
 use rust_rocksdb::statistics::{StatsLevel, Ticker};
 use rust_rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DBRecoveryMode, LogLevel, MergeOperands,
-    Options, ReadOptions, WriteBatch, WriteOptions,
+    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DBRecoveryMode, LogLevel,
+    MergeOperands, Options, ReadOptions, WriteBatch, WriteOptions,
 };
 
 use crate::error::{Error, OpenError};
@@ -116,6 +116,9 @@ impl Engine {
     pub fn commit(&self, pending: &Pending, durability: Durability) -> Result<(), Error> {
         if self.poisoned.load(Ordering::Acquire) {
             return Err(Error::Poisoned);
+        }
+        if pending.is_clean() {
+            return Ok(());
         }
         let handles = self.handles();
         let mut batch = WriteBatch::with_capacity_bytes(pending.size_bytes() + 64);

@@ -106,6 +106,11 @@ impl Pending {
         self.journal.clear();
     }
 
+    /// True if there is nothing that [`Pending::undo`] would take back.
+    pub fn is_kept(&self) -> bool {
+        self.journal.is_empty()
+    }
+
     /// Takes back everything written since the last [`Pending::keep`].
     pub fn undo(&mut self) {
         while let Some(step) = self.journal.pop() {

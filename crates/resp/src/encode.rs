@@ -36,6 +36,12 @@ impl<'a> Encoder<'a> {
         self.protocol
     }
 
+    /// Goes on in another protocol: `HELLO` answers in the one that it chooses.
+    #[inline]
+    pub fn set_protocol(&mut self, protocol: Protocol) {
+        self.protocol = protocol;
+    }
+
     /// Bytes in the buffer, including those that were there before this encoder.
     #[inline]
     pub fn len(&self) -> usize {
