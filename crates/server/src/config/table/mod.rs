@@ -69,7 +69,7 @@ impl Name {
 mod tests {
     use std::collections::HashSet;
 
-    use super::super::option::{Change, Empty, Kind};
+    use super::super::option::{Change, Effect, Empty, Kind};
     use super::super::parse::{Source, parse};
     use super::super::value::Value;
     use super::super::words;

@@ -1,5 +1,6 @@
 //! Our answers beside those of a real Redis 7.0.15, which `record_redis.py` wrote down.
 
+use super::super::set::Pair;
 use super::super::{Config, Origin, SetError, words};
 use super::start;
 
