@@ -7,7 +7,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use resp::{
-    Limits, Parser, ProtocolError, UNAUTHENTICATED_BULK_LEN_MAX, UNAUTHENTICATED_MULTIBULK_LEN_MAX,
+    INLINE_LEN_MAX_FLOOR, Limits, Parser, ProtocolError, UNAUTHENTICATED_BULK_LEN_MAX,
+    UNAUTHENTICATED_MULTIBULK_LEN_MAX,
 };
 
 /// Commands, and the error that ended the stream, if one did.
@@ -22,21 +23,9 @@ fuzz_target!(|input: &[u8]| {
     };
     // Small limits, so that small inputs reach them.
     let limits = Limits {
-        bulk_len_max: if choices[0] & 1 == 0 {
-            u64::from(choices[1])
-        } else {
-            u64::MAX
-        },
-        multibulk_len_max: if choices[0] & 2 == 0 {
-            i64::from(choices[2])
-        } else {
-            i64::from(i32::MAX)
-        },
-        inline_len_max: if choices[0] & 4 == 0 {
-            usize::from(choices[3])
-        } else {
-            64 * 1024
-        },
+        bulk_len_max: if choices[0] & 1 == 0 { u64::from(choices[1]) } else { u64::MAX },
+        multibulk_len_max: if choices[0] & 2 == 0 { i64::from(choices[2]) } else { i64::from(i32::MAX) },
+        inline_len_max: if choices[0] & 4 == 0 { usize::from(choices[3]) } else { 64 * 1024 },
         authenticated: choices[0] & 8 == 0,
     };
     let whole = parse(&mut std::iter::once(stream), &limits);
@@ -44,18 +33,7 @@ fuzz_target!(|input: &[u8]| {
         check_limits(arguments, stream, &limits);
     }
     assert_eq!(whole, parse(&mut stream.chunks(1), &limits), "byte by byte");
-    assert_eq!(
-        whole,
-        parse(
-            &mut Cuts {
-                stream,
-                lengths: &choices[4..],
-                turn: 0
-            },
-            &limits
-        ),
-        "cut"
-    );
+    assert_eq!(whole, parse(&mut Cuts { stream, lengths: &choices[4..], turn: 0 }, &limits), "cut");
 });
 
 /// Cuts a stream into pieces of the given lengths, over and over.
@@ -100,19 +78,11 @@ fn parse(pieces: &mut dyn Iterator<Item = &[u8]>, limits: &Limits) -> Outcome {
             assert_ne!(count, 0);
             let mut end = before;
             for span in &spans {
-                assert!(
-                    end <= span.range().start,
-                    "arguments lie in order and do not overlap"
-                );
+                assert!(end <= span.range().start, "arguments lie in order and do not overlap");
                 end = span.range().end;
             }
             assert!(end <= parser.position() && parser.position() <= buf.len());
-            commands.push(
-                spans
-                    .iter()
-                    .map(|span| buf[span.range()].to_vec())
-                    .collect(),
-            );
+            commands.push(spans.iter().map(|span| buf[span.range()].to_vec()).collect());
         }
         if parser.wanted() > 0 {
             assert!(spans.is_empty());
@@ -131,16 +101,11 @@ fn check_limits(arguments: &[Vec<u8>], stream: &[u8], limits: &Limits) {
     let longest = arguments.iter().map(Vec::len).max().unwrap_or_default();
     if !stream.contains(&b'*') {
         let bytes: usize = arguments.iter().map(Vec::len).sum();
-        assert!(
-            bytes <= limits.inline_len_max,
-            "an inline command within its line"
-        );
+        assert!(bytes <= limits.inline_len_max.max(INLINE_LEN_MAX_FLOOR), "an inline command within its line");
     } else if !stream.contains(&b'\n') {
         assert!(arguments.len() as i64 <= limits.multibulk_len_max);
         assert!(longest as u64 <= limits.bulk_len_max);
-        assert!(
-            limits.authenticated || arguments.len() as i64 <= UNAUTHENTICATED_MULTIBULK_LEN_MAX
-        );
+        assert!(limits.authenticated || arguments.len() as i64 <= UNAUTHENTICATED_MULTIBULK_LEN_MAX);
         assert!(limits.authenticated || longest as u64 <= UNAUTHENTICATED_BULK_LEN_MAX);
     }
 }

@@ -4,39 +4,88 @@
 //! escaped bytes; `! resp3` and `! resp2` change the protocol, `! flush` begins anew, `! list KEY` makes a key of another kind, `#` is a comment. The script
 //! `record.py` in this module's folder asks a server and writes the replies into a transcript of commands.
 
-use data::{Batch, Keyspace, Kind, Meta, Turn, Tx, View};
+use std::ops::Range;
+
+use data::{Batch, Keyspace, Kind, Meta, Turn, Tx, View, string};
 use engine::{Durability, Engine, EngineOptions};
 use resp::{Encoder, Protocol, Span};
+use tempfile::TempDir;
 
 use crate::args::Args;
-use crate::command::Run;
-use crate::error::{Error, Result};
+use crate::command::{Marks, Run};
+use crate::error::Result;
 use crate::table;
 
-/// What the clock says at first, in Unix ms.
+/// When every test begins, in Unix ms.
 pub(crate) const START_MS: u64 = 1_700_000_000_000;
 
-const DATABASES: u16 = 2;
+/// How many databases there are.
+const DATABASES: u16 = 4;
 
-/// A database in a directory that goes with it.
+/// A database, its one worker, and its one client.
 pub(crate) struct Db {
     pub(crate) engine: Engine,
     pub(crate) keyspace: Keyspace,
+    pub(crate) batch: Batch,
+    /// Gives time and randomness; the time stands still unless a test changes it.
     pub(crate) turn: Turn,
+    /// What `SELECT` chose.
+    pub(crate) selected: u16,
     pub(crate) protocol: Protocol,
-    batch: Batch,
-    _dir: tempfile::TempDir,
+    dir: TempDir,
 }
 
 impl Db {
-    /// An empty database.
     pub(crate) fn new() -> Db {
-        let dir = tempfile::tempdir().expect("a directory");
-        let options = EngineOptions { block_cache_bytes: 1 << 20, write_buffer_bytes: 4 << 20, background_jobs: 2 };
-        let engine = Engine::open(dir.path(), &options).expect("an engine");
-        let keyspace = Keyspace::open(&engine, DATABASES).expect("a keyspace");
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let (engine, keyspace) = open(&dir);
         let turn = Turn::new(START_MS, 1);
-        Db { engine, keyspace, turn, protocol: Protocol::Resp2, batch: Batch::new(), _dir: dir }
+        Db { engine, keyspace, batch: Batch::new(), turn, selected: 0, protocol: Protocol::Resp2, dir }
+    }
+
+    /// Commits, closes and opens again.
+    pub(crate) fn reopen(self) -> Db {
+        let mut before = self;
+        before.commit();
+        let Db { engine, keyspace, turn, selected, protocol, dir, .. } = before;
+        drop((engine, keyspace));
+        let (engine, keyspace) = open(&dir);
+        Db { engine, keyspace, batch: Batch::new(), turn, selected, protocol, dir }
+    }
+
+    /// Commits the open batch.
+    pub(crate) fn commit(&mut self) {
+        self.batch.commit(&self.engine, &self.keyspace, Durability::Process).expect("a commit");
+    }
+
+    /// Lets time pass.
+    pub(crate) fn pass_ms(&self, ms: u64) {
+        self.turn.set_now_ms(self.turn.now_ms() + ms);
+    }
+
+    /// Writes of the selected database, in the open batch.
+    pub(crate) fn tx(&mut self) -> Tx<'_> {
+        Tx::new(&self.engine, &self.keyspace, &mut self.batch, &self.turn, self.selected)
+    }
+
+    /// What the selected database holds, the open batch included.
+    pub(crate) fn view(&self) -> View<'_> {
+        View::new(self.engine.view(), &self.keyspace, &self.turn, self.selected).through(&self.batch)
+    }
+
+    /// Makes a key a string.
+    pub(crate) fn put(&mut self, key: &[u8], bytes: &[u8]) {
+        let mut tx = self.tx();
+        let old = tx.find(key).expect("find");
+        string::set(&mut tx, key, old, bytes, None);
+        self.batch.keep();
+    }
+
+    /// The reply to a command whose arguments have no blanks. `""` is the empty argument.
+    pub(crate) fn reply(&mut self, line: &str) -> String {
+        let words: Vec<&[u8]> =
+            line.split(' ').map(|word| if word == "\"\"" { &b""[..] } else { word.as_bytes() }).collect();
+        String::from_utf8_lossy(&self.run_words(&words)).into_owned()
     }
 
     /// Runs a command, its words separated by blanks or in double quotes. The reply comes back as escaped bytes.
@@ -46,61 +95,61 @@ impl Db {
         self.run_words(&words).escape_ascii().to_string()
     }
 
-    /// Runs a command. The reply comes back as it would be sent.
-    pub(crate) fn run_words(&mut self, words: &[&[u8]]) -> Vec<u8> {
-        let buf = words.concat();
-        let mut start = 0;
-        let spans: Vec<Span> = words
-            .iter()
-            .map(|word| {
-                let span = Span { start, len: word.len() as u32 };
-                start += span.len;
-                span
-            })
-            .collect();
-        let mut out = Vec::new();
-        let outcome = self.call(&Args::new(&buf, &spans), &mut out);
-        match outcome {
-            Ok(()) => self.batch.keep(),
-            Err(error) => {
-                self.batch.undo();
-                out.clear();
-                Encoder::new(&mut out, self.protocol).error(&error.to_string());
-            }
-        }
-        out
-    }
-
-    /// Commits what the commands so far have written.
-    pub(crate) fn commit(&mut self) {
-        self.batch.commit(&self.engine, &self.keyspace, Durability::Process).expect("a commit");
-    }
-
-    /// What the commands so far have written is seen through this.
-    pub(crate) fn view(&self) -> View<'_> {
-        View::new(self.engine.view(), &self.keyspace, &self.turn, 0).through(&self.batch)
-    }
-
     /// Makes a key a list as far as others can tell: for commands that refuse it.
-    fn make_list(&mut self, key: &[u8]) {
-        let mut tx = Tx::new(&self.engine, &self.keyspace, &mut self.batch, &self.turn, 0);
+    pub(crate) fn make_list(&mut self, key: &[u8]) {
+        let mut tx = self.tx();
         let old = tx.find(key).expect("find");
         tx.put(key, old, Meta::new(Kind::List), &[]);
         self.batch.keep();
     }
 
-    fn call(&mut self, args: &Args<'_>, out: &mut Vec<u8>) -> Result<()> {
-        let command = table::resolve(args)?;
-        let mut reply = Encoder::new(out, self.protocol);
+    /// Runs a command and returns its reply as it goes over the wire.
+    pub(crate) fn run_words(&mut self, words: &[&[u8]]) -> Vec<u8> {
+        let mut reply = Vec::new();
+        if let Err(error) = self.dispatch(words, &mut reply) {
+            reply.clear();
+            Encoder::new(&mut reply, self.protocol).error(&error.to_string());
+        }
+        reply
+    }
+
+    fn dispatch(&mut self, words: &[&[u8]], reply: &mut Vec<u8>) -> Result<()> {
+        let (buf, spans) = (words.concat(), spans(words));
+        let args = Args::new(&buf, &spans);
+        let mut reply = Encoder::new(reply, self.protocol);
+        let command = table::resolve(&args)?;
+        if [Marks::ITERATES, Marks::LONG, Marks::EXCLUSIVE].iter().any(|&mark| command.marks.has(mark)) {
+            self.commit();
+        }
         match command.run {
-            Run::Read(run) => run(&self.view(), args, &mut reply),
-            Run::Write(run) => {
-                let mut tx = Tx::new(&self.engine, &self.keyspace, &mut self.batch, &self.turn, 0);
-                run(&mut tx, args, &mut reply)
+            Run::Read(handler) => handler(&self.view(), &args, &mut reply),
+            Run::Write(handler) => {
+                let outcome = handler(&mut self.tx(), &args, &mut reply);
+                match outcome {
+                    Ok(()) => self.batch.keep(),
+                    Err(_) => self.batch.undo(),
+                }
+                outcome
             }
-            Run::Session(_) | Run::Admin(_) | Run::Container => Err(Error::sentence("ERR not a command on data")),
+            Run::Session(_) | Run::Admin(_) | Run::Container => panic!("not a command on data"),
         }
     }
+}
+
+fn open(dir: &TempDir) -> (Engine, Keyspace) {
+    let options = EngineOptions { block_cache_bytes: 1 << 20, write_buffer_bytes: 1 << 20, background_jobs: 1 };
+    let engine = Engine::open(dir.path(), &options).expect("an engine");
+    let keyspace = Keyspace::open(&engine, DATABASES).expect("a keyspace");
+    (engine, keyspace)
+}
+
+fn spans(words: &[&[u8]]) -> Vec<Span> {
+    let mut end = 0;
+    let ranges = words.iter().map(|word| {
+        end += word.len();
+        end - word.len()..end
+    });
+    ranges.map(|Range { start, end }| Span { start: start as u32, len: (end - start) as u32 }).collect()
 }
 
 /// Runs the commands of a transcript and compares every reply, before and after a commit of each.

@@ -64,3 +64,61 @@ impl Tx<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use engine::{Durability, Engine, EngineOptions};
+
+    use super::*;
+    use crate::{Batch, Keyspace, Kind, Turn};
+
+    /// The parts of a value, of both families.
+    fn parts(tx: &Tx<'_>, user_key: &[u8]) -> Vec<(Family, Vec<u8>, Vec<u8>)> {
+        let view = tx.view();
+        let parts = view.find(user_key).expect("find").expect("a key").meta.parts.expect("parts");
+        let (from, to) = (key::element(view.space(), parts, &[]), key::element_end(view.space(), parts));
+        let mut found = Vec::new();
+        for family in [Family::Elements, Family::Scores] {
+            let mut cursor = view.engine().scan(family, &from, &to, Direction::Forward);
+            while let Some((element, value)) = cursor.next().expect("a scan") {
+                found.push((family, element[from.len()..].to_vec(), value.to_vec()));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn a_copy_has_every_part_of_both_families_and_outlives_its_source() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let options = EngineOptions { block_cache_bytes: 1 << 20, write_buffer_bytes: 8 << 20, background_jobs: 1 };
+        let engine = Engine::open(dir.path(), &options).expect("an engine");
+        let keyspace = Keyspace::open(&engine, 2).expect("a keyspace");
+        let (turn, mut batch) = (Turn::new(1000, 1), Batch::new());
+
+        let mut tx = Tx::new(&engine, &keyspace, &mut batch, &turn, 0);
+        let source = tx.new_parts(b"source");
+        for n in 0..40u8 {
+            // More than one round of each family.
+            tx.put_part(source, &[n], vec![n; 50_000]);
+            let score = key::element(tx.view().space(), source, &[0, n]);
+            tx.pending_mut().put(Family::Scores, score, vec![n; 50_000]);
+        }
+        let meta = Meta { parts: Some(source), expire_at_ms: Some(5000), ..Meta::new(Kind::Zset) };
+        tx.put(b"source", None, meta, b"body");
+        let expected = parts(&tx, b"source");
+        assert_eq!(expected.len(), 80);
+
+        let value = Value { meta, body: b"body".to_vec() };
+        tx.copy(&value, 1, b"copy", None).expect("a copy");
+        tx.remove(b"source", meta);
+        batch.commit(&engine, &keyspace, Durability::Process).expect("a commit");
+        crate::garbage::collect(&engine, usize::MAX).expect("a collection");
+
+        let tx = Tx::new(&engine, &keyspace, &mut batch, &turn, 1);
+        assert_eq!(parts(&tx, b"copy"), expected);
+        let view = tx.view();
+        let copy = view.find(b"copy").expect("find").expect("a copy");
+        assert_eq!((copy.body(), copy.meta.expire_at_ms), (&b"body"[..], Some(5000)));
+        assert_eq!((keyspace.count(0).keys, keyspace.count(1).keys, keyspace.count(1).volatile), (0, 1, 1));
+    }
+}

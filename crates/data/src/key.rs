@@ -20,7 +20,7 @@ pub const PREFIX_LEN: usize = 10;
 /// One more than the greatest position.
 pub const POSITION_END: u64 = (SLOT_COUNT as u64) << 32;
 
-static SLOT_CRC: crc::Crc<u16> = crc::Crc::<u16>::new(&crc::CRC_16_XMODEM);
+static SLOT_CRC: crc::Crc<u16, crc::Table<16>> = crc::Crc::<u16, crc::Table<16>>::new(&crc::CRC_16_XMODEM);
 
 /// The number under which a database's records lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

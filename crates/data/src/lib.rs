@@ -5,6 +5,7 @@
 //! folder: `mod.rs` says what it means, `layout.rs` which bytes it is. How records look is drawn in
 //! the modules [`key`] and [`header`]. This crate knows no command, no protocol and no thread.
 
+pub mod bitmap;
 pub mod expiry;
 pub mod float;
 pub mod garbage;

@@ -78,8 +78,13 @@ impl<'t> Tx<'t> {
             expired => {
                 accesses.begin(&record_key, self.turn, settings);
                 if let Some(meta) = expired {
+                    let is_first = self.batch.pending().is_kept();
                     self.batch.count_expired();
                     self.remove_record(self.view().space(), record_key, meta);
+                    // Gone is gone, even if the command is refused for what it does not find.
+                    if is_first {
+                        self.batch.keep();
+                    }
                 }
             }
         }

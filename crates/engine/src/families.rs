@@ -42,26 +42,25 @@ impl Family {
     }
 }
 
-/// The open handles. Looking one up by name costs a map search, so a turn of work does it once.
+/// The open handles, resolved once for a batch.
 #[derive(Clone, Copy)]
 pub(crate) struct Handles<'e>([&'e ColumnFamily; FAMILY_COUNT]);
 
 impl<'e> Handles<'e> {
-    pub(crate) fn resolve(db: &'e DB) -> Result<Self, OpenError> {
-        let find = |family: Family| {
-            db.cf_handle(family.name())
-                .ok_or_else(|| OpenError::Corrupt(format!("column family {} is missing", family.name())))
-        };
-        Ok(Handles([
-            find(Family::Meta)?,
-            find(Family::Keys)?,
-            find(Family::Elements)?,
-            find(Family::Scores)?,
-            find(Family::Expires)?,
-        ]))
+    /// From handles in the order of [`Family::ALL`].
+    pub(crate) fn new(handles: [&'e ColumnFamily; FAMILY_COUNT]) -> Self {
+        Handles(handles)
     }
 
     pub(crate) fn of(&self, family: Family) -> &'e ColumnFamily {
         self.0[family as usize]
+    }
+}
+
+/// Fails unless every family is there.
+pub(crate) fn check_families(db: &DB) -> Result<(), OpenError> {
+    match Family::ALL.iter().find(|family| db.cf_handle(family.name()).is_none()) {
+        None => Ok(()),
+        Some(family) => Err(OpenError::Corrupt(format!("column family {} is missing", family.name()))),
     }
 }

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rust_rocksdb::checkpoint::Checkpoint;
 use rust_rocksdb::statistics::{StatsLevel, Ticker};
 use rust_rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType, DBRecoveryMode, LogLevel, MergeOperands,
-    Options, ReadOptions, WriteBatch, WriteOptions,
+    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DBRecoveryMode, LogLevel,
+    MergeOperands, Options, ReadOptions, WriteBatch, WriteOptions,
 };
 
 use crate::error::{Error, OpenError};
-use crate::families::{Family, Handles};
+use crate::families::{Family, Handles, check_families};
 use crate::pending::Pending;
 use crate::view::{Snapshot, View};
 
@@ -76,13 +76,18 @@ impl Engine {
         let families = Family::ALL
             .map(|family| ColumnFamilyDescriptor::new(family.name(), family_options(family, settings, &cache)));
         let db = DB::open_cf_descriptors(&options, path, families).map_err(|e| open_error(path, e))?;
-        Handles::resolve(&db)?;
+        check_families(&db)?;
         Ok(Engine { db, options, cache, path: path.to_owned(), poisoned: AtomicBool::new(false) })
     }
 
+    /// The open handle of a family. A search by name, so a batch resolves all of them once instead.
     #[allow(clippy::expect_used, reason = "open() has resolved every family, and none is ever dropped")]
-    pub(crate) fn handles(&self) -> Handles<'_> {
-        Handles::resolve(&self.db).expect("families were resolved at open")
+    pub(crate) fn handle(&self, family: Family) -> &ColumnFamily {
+        self.db.cf_handle(family.name()).expect("families were resolved at open")
+    }
+
+    fn handles(&self) -> Handles<'_> {
+        Handles::new(Family::ALL.map(|family| self.handle(family)))
     }
 
     /// Reads of the live database: each read sees what is committed at that moment.
@@ -97,9 +102,8 @@ impl Engine {
 
     /// Reads records of [`Family::Keys`] in one go into a batch.
     pub fn read_ahead(&self, keys: &[Vec<u8>], pending: &mut Pending) -> Result<(), Error> {
-        let handles = self.handles();
         let options = ReadOptions::default();
-        let batch = self.db.batched_multi_get_pinned_batch_cf_opt(handles.of(Family::Keys), keys, false, &options)?;
+        let batch = self.db.batched_multi_get_pinned_batch_cf_opt(self.handle(Family::Keys), keys, false, &options)?;
         for (index, key) in keys.iter().enumerate() {
             if let Some(found) = batch.get(index) {
                 pending.remember(key, found?);
@@ -112,6 +116,9 @@ impl Engine {
     pub fn commit(&self, pending: &Pending, durability: Durability) -> Result<(), Error> {
         if self.poisoned.load(Ordering::Acquire) {
             return Err(Error::Poisoned);
+        }
+        if pending.is_clean() {
+            return Ok(());
         }
         let handles = self.handles();
         let mut batch = WriteBatch::with_capacity_bytes(pending.size_bytes() + 64);
@@ -148,8 +155,7 @@ impl Engine {
     /// Removes every record with `from <= key < to`, at a cost that does not depend on their number.
     /// For ranges that nothing refers to any more.
     pub fn remove_range(&self, family: Family, from: &[u8], to: &[u8]) -> Result<(), Error> {
-        let handles = self.handles();
-        let handle = handles.of(family);
+        let handle = self.handle(family);
         self.db.delete_file_in_range_cf(handle, from, to)?;
         self.db.delete_range_cf(handle, from, to)?;
         Ok(())
@@ -202,8 +208,7 @@ impl Engine {
     }
 
     fn sum(&self, property: &str) -> u64 {
-        let handles = self.handles();
-        let of = |family| self.db.property_int_value_cf(handles.of(family), property).ok().flatten().unwrap_or(0);
+        let of = |family| self.db.property_int_value_cf(self.handle(family), property).ok().flatten().unwrap_or(0);
         Family::ALL.into_iter().map(of).sum()
     }
 }

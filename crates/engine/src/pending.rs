@@ -16,6 +16,10 @@ use hashbrown::hash_map::EntryRef;
 use crate::families::Family;
 
 type Overlay = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+/// Part of an overlay, in key order.
+pub(crate) type OverlayRange<'a> = std::collections::btree_map::Range<'a, Vec<u8>, Option<Vec<u8>>>;
+/// A record as an overlay has it; None: deleted.
+pub(crate) type OverlayRecord<'a> = (&'a [u8], Option<&'a [u8]>);
 
 /// A record of [`Family::Keys`] as the batch knows it.
 #[derive(Clone, Debug)]
@@ -106,6 +110,11 @@ impl Pending {
         self.journal.clear();
     }
 
+    /// True if there is nothing that [`Pending::undo`] would take back.
+    pub fn is_kept(&self) -> bool {
+        self.journal.is_empty()
+    }
+
     /// Takes back everything written since the last [`Pending::keep`].
     pub fn undo(&mut self) {
         while let Some(step) = self.journal.pop() {
@@ -185,12 +194,12 @@ impl Pending {
     }
 
     /// The overlay's records of an iterable family within bounds, in key order.
-    pub(crate) fn range<'a>(
-        &'a self,
+    pub(crate) fn range(
+        &self,
         family: Family,
-        from: Bound<&'a [u8]>,
-        to: Bound<&'a [u8]>,
-    ) -> std::collections::btree_map::Range<'a, Vec<u8>, Option<Vec<u8>>> {
+        from: Bound<&[u8]>,
+        to: Bound<&[u8]>,
+    ) -> std::collections::btree_map::Range<'_, Vec<u8>, Option<Vec<u8>>> {
         self.overlay(family).range::<[u8], _>((from, to))
     }
 

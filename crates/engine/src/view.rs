@@ -3,16 +3,15 @@
 //! A [`View`] has no way to write. It is cheap to copy and lives as long as what it looks at.
 
 use std::cmp::Ordering;
-use std::collections::btree_map::Range;
 use std::iter::Peekable;
 use std::ops::{Bound, Deref};
 
 use rust_rocksdb::{DB, DBPinnableSlice, DBRawIteratorWithThreadMode, ReadOptions, SnapshotWithThreadMode};
 
 use crate::error::Error;
-use crate::families::{Family, Handles};
+use crate::families::Family;
 use crate::open::Engine;
-use crate::pending::{Known, Pending};
+use crate::pending::{Known, OverlayRange, OverlayRecord, Pending};
 
 /// A state of the database that stays as it is while others write.
 pub struct Snapshot<'e> {
@@ -27,7 +26,7 @@ impl<'e> Snapshot<'e> {
 
     /// Reads of this state.
     pub fn view(&self) -> View<'_> {
-        View { engine: self.engine, handles: self.engine.handles(), snapshot: Some(&self.inner), pending: None }
+        View { engine: self.engine, snapshot: Some(&self.inner), pending: None }
     }
 }
 
@@ -35,7 +34,6 @@ impl<'e> Snapshot<'e> {
 #[derive(Clone, Copy)]
 pub struct View<'e> {
     engine: &'e Engine,
-    handles: Handles<'e>,
     snapshot: Option<&'e SnapshotWithThreadMode<'e, DB>>,
     pending: Option<&'e Pending>,
 }
@@ -59,6 +57,9 @@ impl Deref for Value<'_> {
     }
 }
 
+/// Key and value of a record.
+pub type Record<'c> = (&'c [u8], &'c [u8]);
+
 /// Which way a [`Cursor`] goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
@@ -70,7 +71,7 @@ pub enum Direction {
 
 impl<'e> View<'e> {
     pub(crate) fn live(engine: &'e Engine) -> Self {
-        View { engine, handles: engine.handles(), snapshot: None, pending: None }
+        View { engine, snapshot: None, pending: None }
     }
 
     /// The same, through the writes of an open batch.
@@ -78,7 +79,7 @@ impl<'e> View<'e> {
     where
         'e: 'p,
     {
-        View { engine: self.engine, handles: self.handles, snapshot: self.snapshot, pending: Some(pending) }
+        View { engine: self.engine, snapshot: self.snapshot, pending: Some(pending) }
     }
 
     /// True if the view stays the same while others write.
@@ -95,7 +96,7 @@ impl<'e> View<'e> {
                 Known::Nothing => {}
             }
         }
-        let handle = self.handles.of(family);
+        let handle = self.engine.handle(family);
         let found = match self.snapshot {
             Some(snapshot) => snapshot.get_pinned_cf(handle, key)?,
             None => self.engine.db.get_pinned_cf(handle, key)?,
@@ -104,14 +105,11 @@ impl<'e> View<'e> {
     }
 
     /// The records with `from <= key < to`, in the order asked for.
-    pub fn scan<'k>(&self, family: Family, from: &'k [u8], to: &'k [u8], direction: Direction) -> Cursor<'k>
-    where
-        'e: 'k,
-    {
+    pub fn scan(&self, family: Family, from: &[u8], to: &[u8], direction: Direction) -> Cursor<'e> {
         let mut options = ReadOptions::default();
         options.set_iterate_lower_bound(from);
         options.set_iterate_upper_bound(to);
-        let handle = self.handles.of(family);
+        let handle = self.engine.handle(family);
         let mut stored = match self.snapshot {
             Some(snapshot) => snapshot.raw_iterator_cf_opt(handle, options),
             None => self.engine.db.raw_iterator_cf_opt(handle, options),
@@ -130,19 +128,19 @@ impl<'e> View<'e> {
 
 /// The overlay's side of a cursor.
 enum Written<'k> {
-    Forward(Peekable<Range<'k, Vec<u8>, Option<Vec<u8>>>>),
-    Backward(Peekable<std::iter::Rev<Range<'k, Vec<u8>, Option<Vec<u8>>>>>),
+    Forward(Peekable<OverlayRange<'k>>),
+    Backward(Peekable<std::iter::Rev<OverlayRange<'k>>>),
 }
 
 impl<'k> Written<'k> {
-    fn new(range: Range<'k, Vec<u8>, Option<Vec<u8>>>, direction: Direction) -> Self {
+    fn new(range: OverlayRange<'k>, direction: Direction) -> Self {
         match direction {
             Direction::Forward => Written::Forward(range.peekable()),
             Direction::Backward => Written::Backward(range.rev().peekable()),
         }
     }
 
-    fn peek(&mut self) -> Option<(&'k [u8], Option<&'k [u8]>)> {
+    fn peek(&mut self) -> Option<OverlayRecord<'k>> {
         let entry = match self {
             Written::Forward(iter) => iter.peek(),
             Written::Backward(iter) => iter.peek(),
@@ -177,7 +175,7 @@ pub struct Cursor<'k> {
 impl Cursor<'_> {
     /// The next record, or None at the end.
     #[allow(clippy::should_implement_trait, reason = "lends from itself, which Iterator cannot")]
-    pub fn next(&mut self) -> Result<Option<(&[u8], &[u8])>, Error> {
+    pub fn next(&mut self) -> Result<Option<Record<'_>>, Error> {
         loop {
             self.step();
             let written = self.written.as_mut().and_then(Written::peek);

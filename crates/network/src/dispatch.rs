@@ -90,11 +90,7 @@ impl Connection {
     /// Fills a slice from the buffer and takes the bytes of its commands out.
     fn fill(self: &Rc<Self>, shard: &Rc<Shard>, state: &mut State, slice: &mut Slice) -> Stop {
         let settings = &shard.common.settings;
-        let limits = Limits {
-            bulk_len_max: settings.bulk_len_max.load(Ordering::Relaxed),
-            authenticated: state.session.authenticated,
-            ..Limits::default()
-        };
+        let bulk_len_max = settings.bulk_len_max.load(Ordering::Relaxed);
         let mut buf = std::mem::take(&mut state.buf);
         let mut held_spans = None;
         let stop = loop {
@@ -102,6 +98,8 @@ impl Connection {
                 break Stop::Full;
             }
             let first = slice.spans.len();
+            // Anew for each command: one in this buffer may authenticate the next.
+            let limits = Limits { bulk_len_max, authenticated: state.session.authenticated, ..Limits::default() };
             match state.parser.next(&mut buf, &limits, &mut slice.spans) {
                 Ok(None) => break Stop::NeedsBytes,
                 Ok(Some(_)) => match self.look_at(shard, state, slice, &buf, first) {
@@ -317,7 +315,7 @@ impl Connection {
 
 /// The command that the arguments call, if this client may run it.
 fn admit(args: &Args<'_>, state: &State) -> Result<&'static Command, (Error, Option<&'static Command>)> {
-    let command = table::resolve(args).map_err(|error| (error, None))?;
+    let command = table::resolve(args).map_err(|error| (error, table::lookup(args).ok()))?;
     if !state.session.authenticated && !command.marks.has(Marks::NO_AUTH) {
         return Err((Error::NoAuth, Some(command)));
     }

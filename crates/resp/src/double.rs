@@ -30,11 +30,7 @@ pub fn format_double(value: f64, out: &mut Vec<u8>) {
         return out.extend_from_slice(if value > 0.0 { b"inf" } else { b"-inf" });
     }
     if value == 0.0 {
-        return out.extend_from_slice(if value.is_sign_negative() {
-            b"-0"
-        } else {
-            b"0"
-        });
+        return out.extend_from_slice(if value.is_sign_negative() { b"-0" } else { b"0" });
     }
     if value.abs() <= INTEGER_MAX && value.trunc() == value {
         return out.extend_from_slice(itoa::Buffer::new().format(value as i64).as_bytes());
@@ -54,9 +50,7 @@ fn lay_out(digits: &[u8], exponent: i32, out: &mut Vec<u8>) {
     if (0..=TRAILING_ZEROS_MAX).contains(&exponent) {
         out.extend_from_slice(digits);
         zeros(exponent, out);
-    } else if exponent < 0
-        && (exponent >= -FRACTION_DIGITS_MAX || leading.abs() <= PLAIN_MAGNITUDE_MAX)
-    {
+    } else if exponent < 0 && (exponent >= -FRACTION_DIGITS_MAX || leading.abs() <= PLAIN_MAGNITUDE_MAX) {
         if leading >= 0 {
             let (whole, fraction) = digits.split_at(leading as usize + 1);
             out.extend_from_slice(whole);
@@ -75,11 +69,7 @@ fn lay_out(digits: &[u8], exponent: i32, out: &mut Vec<u8>) {
             out.extend_from_slice(others);
         }
         out.extend_from_slice(if leading < 0 { b"e-" } else { b"e+" });
-        out.extend_from_slice(
-            itoa::Buffer::new()
-                .format(leading.unsigned_abs())
-                .as_bytes(),
-        );
+        out.extend_from_slice(itoa::Buffer::new().format(leading.unsigned_abs()).as_bytes());
     }
 }
 

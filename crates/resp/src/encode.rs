@@ -249,9 +249,12 @@ impl<'a> Encoder<'a> {
 
     #[inline]
     fn count_line(&mut self, kind: u8, count: usize) {
-        // Most lengths have one digit.
+        // Most lengths are short, and pieces of fixed size are appended without a call.
         if count < 10 {
             self.raw(&[kind, b'0' + count as u8, b'\r', b'\n']);
+        } else if count < 100 {
+            let (tens, ones) = ((count / 10) as u8, (count % 10) as u8);
+            self.raw(&[kind, b'0' + tens, b'0' + ones, b'\r', b'\n']);
         } else {
             self.digits_line(kind, itoa::Buffer::new().format(count).as_bytes());
         }

@@ -11,6 +11,10 @@ pub const MULTIBULK_LEN_MAX_DEFAULT: i64 = i32::MAX as i64;
 /// The longest inline command, and the longest `*` or `$` line, in bytes.
 pub const INLINE_LEN_MAX_DEFAULT: usize = 64 * 1024;
 
+/// A smaller limit on lines counts as this one, in bytes: a `*` or `$` line with a short number is read without being
+/// measured.
+pub const INLINE_LEN_MAX_FLOOR: usize = 16;
+
 /// The most arguments a command may have before the client has authenticated.
 pub const UNAUTHENTICATED_MULTIBULK_LEN_MAX: i64 = 10;
 
@@ -28,7 +32,7 @@ pub struct Limits {
     pub bulk_len_max: u64,
     /// Most arguments of a command; more are an "invalid multibulk length".
     pub multibulk_len_max: i64,
-    /// Bytes that may arrive without the line's end being among them.
+    /// Bytes that may arrive without the line's end being among them; at least [`INLINE_LEN_MAX_FLOOR`].
     pub inline_len_max: usize,
     /// False while a password is required and not yet given: then the `UNAUTHENTICATED_` limits hold too.
     pub authenticated: bool,

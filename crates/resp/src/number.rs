@@ -3,6 +3,8 @@
 //! Redis accepts exactly one spelling per number: no sign but `-`, no leading zeros, no blanks. Number arguments of
 //! commands are not read here.
 
+use crate::limits::INLINE_LEN_MAX_FLOOR;
+
 /// Reads a whole line as an integer; `None` if any byte of it is not part of the one accepted spelling.
 pub(crate) fn parse_integer(text: &[u8]) -> Option<i64> {
     let (negative, digits) = match text {
@@ -27,6 +29,9 @@ pub(crate) fn parse_integer(text: &[u8]) -> Option<i64> {
 
 /// The most digits [`short_line`] reads itself; longer numbers take the thorough path.
 const SHORT_DIGITS_MAX: usize = 9;
+
+// With its type byte, such a line is within every limit on lines.
+const _: () = assert!(SHORT_DIGITS_MAX < INLINE_LEN_MAX_FLOOR);
 
 /// The usual case of a `*` or `$` line without searching for its end: a few digits, CR and one more byte, all in `buf`.
 ///

@@ -13,7 +13,7 @@ use memchr::memchr2;
 
 use crate::error::ProtocolError;
 use crate::inline;
-use crate::limits::{Limits, UNAUTHENTICATED_BULK_LEN_MAX, UNAUTHENTICATED_MULTIBULK_LEN_MAX};
+use crate::limits::{INLINE_LEN_MAX_FLOOR, Limits, UNAUTHENTICATED_BULK_LEN_MAX, UNAUTHENTICATED_MULTIBULK_LEN_MAX};
 use crate::number::{parse_integer, short_line};
 
 /// How much of a buffer is looked at, in bytes: what a [`Span`] can address. A single command that needs more is refused;
@@ -338,8 +338,9 @@ impl Parser {
     /// A line may be one byte longer than the limit, because Redis compares before it has seen the end. Behind a NUL
     /// nothing is found, so such a line waits until it has grown too long.
     fn find_line_end(&mut self, buf: &[u8], end: u8, limits: &Limits) -> LineEnd {
+        let len_max = limits.inline_len_max.max(INLINE_LEN_MAX_FLOOR);
         let from = self.searched.max(self.cursor);
-        let to = buf.len().min(self.cursor.saturating_add(limits.inline_len_max).saturating_add(1));
+        let to = buf.len().min(self.cursor.saturating_add(len_max).saturating_add(1));
         let unsearched = buf.get(from..to).unwrap_or_default();
         self.searched = match memchr2(end, 0, unsearched) {
             Some(offset) => from + offset,
@@ -347,7 +348,7 @@ impl Parser {
         };
         if self.searched < to && buf[self.searched] == end {
             LineEnd::At(self.searched)
-        } else if buf.len() - self.cursor > limits.inline_len_max {
+        } else if buf.len() - self.cursor > len_max {
             LineEnd::TooFar
         } else {
             LineEnd::Missing

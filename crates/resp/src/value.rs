@@ -212,11 +212,7 @@ impl<'a> Decoder<'a> {
         let rest = &self.buf[self.at..];
         let searched = &rest[..rest.len().min(REPLY_LINE_LEN_MAX + 1)];
         let Some(end) = memchr2(b'\r', b'\n', searched) else {
-            return if rest.len() > REPLY_LINE_LEN_MAX {
-                Err(DecodeError::LineTooLong)
-            } else {
-                Ok(None)
-            };
+            return if rest.len() > REPLY_LINE_LEN_MAX { Err(DecodeError::LineTooLong) } else { Ok(None) };
         };
         complete!(self.expect_crlf(self.at + end));
         self.at += end + 2;
@@ -268,14 +264,8 @@ impl<'a> Decoder<'a> {
 }
 
 fn count(text: &[u8], max: usize) -> Result<usize, DecodeError> {
-    let count = parse_integer(text)
-        .and_then(|count| usize::try_from(count).ok())
-        .ok_or(DecodeError::Number)?;
-    if count > max {
-        Err(DecodeError::LengthTooLarge)
-    } else {
-        Ok(count)
-    }
+    let count = parse_integer(text).and_then(|count| usize::try_from(count).ok()).ok_or(DecodeError::Number)?;
+    if count > max { Err(DecodeError::LengthTooLarge) } else { Ok(count) }
 }
 
 fn text(line: &[u8]) -> String {
@@ -299,9 +289,7 @@ fn big_number(line: &[u8]) -> Result<String, DecodeError> {
 }
 
 fn verbatim(string: &[u8]) -> Result<Value, DecodeError> {
-    let (format, text) = string
-        .split_at_checked(3)
-        .ok_or(DecodeError::VerbatimFormat)?;
+    let (format, text) = string.split_at_checked(3).ok_or(DecodeError::VerbatimFormat)?;
     let format = std::str::from_utf8(format).map_err(|_| DecodeError::VerbatimFormat)?;
     let text = text.strip_prefix(b":").ok_or(DecodeError::VerbatimFormat)?;
     Ok(Value::Verbatim(format.to_owned(), text.to_vec()))

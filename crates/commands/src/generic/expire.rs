@@ -21,7 +21,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         arity: Arity::Exactly(2),
         keys: UPDATED,
         group: Group::Generic,
-        marks: Marks::FAST.and(Marks::KEYSPACE),
+        marks: Marks::FAST,
         doc: Doc::new("2.2.0", "Lets a key live for ever.", "O(1)", &[Arg::key()]),
         run: Run::Write(persist),
     },
@@ -39,7 +39,7 @@ const fn setter(name: &'static str, doc: Doc, run: WriteHandler) -> Command {
         arity: Arity::AtLeast(3),
         keys: UPDATED,
         group: Group::Generic,
-        marks: Marks::FAST.and(Marks::KEYSPACE),
+        marks: Marks::FAST,
         doc: doc.history(&[("7.0.0", "Added options: `NX`, `XX`, `GT` and `LT`.")]),
         run: Run::Write(run),
     }
@@ -51,7 +51,7 @@ const fn getter(name: &'static str, doc: Doc, run: ReadHandler) -> Command {
         arity: Arity::Exactly(2),
         keys: ASKED_AFTER,
         group: Group::Generic,
-        marks: Marks::FAST.and(Marks::KEYSPACE),
+        marks: Marks::FAST,
         doc,
         run: Run::Read(run),
     }
@@ -181,7 +181,7 @@ impl Condition {
         // Times before 1970 are before every expiry that a key can have.
         let at_ms = u64::try_from(at_ms).unwrap_or(0);
         match meta.expire_at_ms {
-            Some(current_ms) => !self.nx && !(self.gt && at_ms <= current_ms) && !(self.lt && at_ms >= current_ms),
+            Some(current_ms) => !(self.nx || self.gt && at_ms <= current_ms || self.lt && at_ms >= current_ms),
             None => !self.xx && !self.gt,
         }
     }

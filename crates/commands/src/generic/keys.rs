@@ -14,7 +14,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         arity: Arity::AtLeast(2),
         keys: &[KeySpec::all(1, &["RM", "delete"])],
         group: Group::Generic,
-        marks: Marks::KEYSPACE,
+        marks: Marks::NONE,
         doc: Doc::new(
             "1.0.0",
             "Removes keys.",
@@ -29,7 +29,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         arity: Arity::AtLeast(2),
         keys: &[KeySpec::all(1, &["RM", "delete"])],
         group: Group::Generic,
-        marks: Marks::KEYSPACE.and(Marks::FAST),
+        marks: Marks::FAST,
         doc: Doc::new(
             "4.0.0",
             "Removes keys and leaves the cleaning up for later, as DEL does too.",
@@ -44,7 +44,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         arity: Arity::AtLeast(2),
         keys: &[KeySpec::all(1, &["RO"])],
         group: Group::Generic,
-        marks: Marks::KEYSPACE.and(Marks::FAST),
+        marks: Marks::FAST,
         doc: Doc::new("1.0.0", "Counts which of the given keys exist.", "O(N) where N is the number of keys.", KEYS)
             .history(&[("3.0.3", "Accepts multiple `key` arguments.")])
             .tips(SUM),
@@ -55,7 +55,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         arity: Arity::AtLeast(2),
         keys: &[KeySpec::all(1, &["RO"])],
         group: Group::Generic,
-        marks: Marks::KEYSPACE.and(Marks::FAST),
+        marks: Marks::FAST,
         doc: Doc::new(
             "3.2.1",
             "Lets keys look just used, and counts those that exist.",
@@ -70,7 +70,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         arity: Arity::Exactly(2),
         keys: &[KeySpec::first(&["RO"])],
         group: Group::Generic,
-        marks: Marks::KEYSPACE.and(Marks::FAST),
+        marks: Marks::FAST,
         doc: Doc::new("1.0.0", "Names the type of a key's value.", "O(1)", &[Arg::key()]),
         run: Run::Read(type_),
     },
@@ -79,7 +79,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         arity: Arity::Exactly(3),
         keys: &[KeySpec::first(&["RW", "access", "delete"]), KeySpec::at(2, &["OW", "update"])],
         group: Group::Generic,
-        marks: Marks::KEYSPACE,
+        marks: Marks::NONE,
         doc: Doc::new("1.0.0", "Renames a key; one that has the new name already is replaced.", "O(1)", RENAME_ARGS),
         run: Run::Write(rename),
     },
@@ -88,7 +88,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         arity: Arity::Exactly(3),
         keys: &[KeySpec::first(&["RW", "access", "delete"]), KeySpec::at(2, &["OW", "insert"])],
         group: Group::Generic,
-        marks: Marks::KEYSPACE.and(Marks::FAST),
+        marks: Marks::FAST,
         doc: Doc::new("1.0.0", "Renames a key unless one has the new name already.", "O(1)", RENAME_ARGS).history(&[(
             "3.2.0",
             "The command no longer returns an error when source and destination names are the same.",
@@ -100,7 +100,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         arity: Arity::AtLeast(3),
         keys: &[KeySpec::first(&["RO", "access"]), KeySpec::at(2, &["OW", "update"])],
         group: Group::Generic,
-        marks: Marks::KEYSPACE.and(Marks::GROWS),
+        marks: Marks::GROWS,
         doc: Doc::new(
             "6.2.0",
             "Copies a key's value to another key, here or in another database.",
@@ -119,7 +119,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         arity: Arity::Exactly(3),
         keys: &[KeySpec::first(&["RW", "access", "update"])],
         group: Group::Generic,
-        marks: Marks::KEYSPACE.and(Marks::FAST),
+        marks: Marks::FAST,
         doc: Doc::new(
             "1.0.0",
             "Moves a key to another database.",

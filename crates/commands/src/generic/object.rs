@@ -3,6 +3,7 @@
 
 use std::sync::atomic::Ordering;
 
+use data::string::Text;
 use data::{Found, Kind, View};
 
 use crate::args::Args;
@@ -33,7 +34,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         arity: Arity::Exactly(2),
         keys: &[],
         group: Group::Generic,
-        marks: Marks::KEYSPACE.and(Marks::LOADING).and(Marks::STALE),
+        marks: Marks::LOADING.and(Marks::STALE),
         doc: Doc::new("6.2.0", "Explains the subcommands.", "O(1)", &[]),
         run: Run::Session(help),
     },
@@ -49,7 +50,7 @@ const fn about_key(name: &'static str, doc: Doc, run: Handler) -> Command {
         arity: Arity::Exactly(3),
         keys: ASKED_AFTER,
         group: Group::Generic,
-        marks: Marks::KEYSPACE,
+        marks: Marks::NONE,
         doc: doc.tips(&["nondeterministic_output"]),
         run: Run::Read(run),
     }
@@ -93,21 +94,12 @@ fn encoding(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(
 
 fn encoding_name(found: Found<'_>) -> Result<&'static str> {
     Ok(match found.meta.kind {
-        Kind::String => string_encoding(&found),
+        Kind::String => Text::new(found)?.encoding(),
         Kind::List => "quicklist",
         Kind::Set | Kind::Hash => "hashtable",
         Kind::Zset => "skiplist",
         Kind::Stream => "stream",
     })
-}
-
-fn string_encoding(found: &Found<'_>) -> &'static str {
-    match found.body() {
-        _ if found.meta.raw || found.meta.parts.is_some() => "raw",
-        body if data::integer::parse(body).is_some() => "int",
-        body if body.len() <= 44 => "embstr",
-        _ => "raw",
-    }
 }
 
 fn refcount(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {

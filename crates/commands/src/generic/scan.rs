@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 /// How many keys `SCAN` looks at, where `COUNT` does not say.
 const SCAN_COUNT: usize = 10;
 /// Keys that one call looks at, whatever `COUNT` says: it is a hint, and others wait for the worker.
-const KEYS_PER_CALL_MAX: usize = 10_000;
+pub(super) const KEYS_PER_CALL_MAX: usize = 10_000;
 /// A database with no more keys than this is gone through as a whole for a random one, so that all are equally likely.
 const SMALL_DATABASE_KEYS: u64 = 128;
 /// Neighbours among which a random key is drawn: one alone would be as likely as the gap before it is wide.
@@ -24,7 +24,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         arity: Arity::Exactly(2),
         keys: &[],
         group: Group::Generic,
-        marks: Marks::LONG.and(Marks::KEYSPACE).and(Marks::DANGEROUS),
+        marks: Marks::LONG.and(Marks::DANGEROUS),
         doc: Doc::new(
             "1.0.0",
             "Lists every key whose name matches a pattern.",
@@ -39,7 +39,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         arity: Arity::AtLeast(2),
         keys: &[],
         group: Group::Generic,
-        marks: Marks::ITERATES.and(Marks::KEYSPACE).and(Marks::TOUCHES_ARBITRARY_KEYS),
+        marks: Marks::ITERATES.and(Marks::TOUCHES_ARBITRARY_KEYS),
         doc: Doc::new(
             "2.8.0",
             "Lists the keys of the database, a few with each call.",
@@ -60,7 +60,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         arity: Arity::Exactly(1),
         keys: &[],
         group: Group::Generic,
-        marks: Marks::ITERATES.and(Marks::KEYSPACE).and(Marks::TOUCHES_ARBITRARY_KEYS),
+        marks: Marks::ITERATES.and(Marks::TOUCHES_ARBITRARY_KEYS),
         doc: Doc::new("1.0.0", "Picks a key of the database at random.", "O(1)", &[]).tips(&[
             "request_policy:all_shards",
             "response_policy:special",
@@ -203,13 +203,16 @@ fn random_name(view: &View<'_>) -> Result<Option<Vec<u8>>> {
     if view.count().keys <= SMALL_DATABASE_KEYS {
         return Ok(draw(view, 0, KEYS_PER_CALL_MAX)?.0);
     }
-    let position = view.turn().random_below(key::POSITION_END);
-    let mut from = match draw(view, position, RANDOM_NEIGHBOURS)?.0 {
+    let mut from = view.turn().random_below(key::POSITION_END);
+    let mut near = draw(view, from, RANDOM_NEIGHBOURS)?.0;
+    if near.is_none() {
+        near = draw(view, 0, RANDOM_NEIGHBOURS)?.0;
+    }
+    if let Some(name) = near {
         // Where few slots are in use, nearly all positions lie before the first key of one of them: so the position
         // within the slot is drawn anew.
-        Some(name) => (u64::from(key::slot(&name)) << u32::BITS) | (view.turn().random_u64() >> u32::BITS),
-        None => position,
-    };
+        from = (u64::from(key::slot(&name)) << u32::BITS) | (view.turn().random_u64() >> u32::BITS);
+    }
     for _ in 0..KEYS_PER_CALL_MAX / RANDOM_NEIGHBOURS {
         let (name, next) = draw(view, from, RANDOM_NEIGHBOURS)?;
         if name.is_some() {

@@ -243,7 +243,7 @@ fn msetnx(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()>
 }
 
 fn check_pairs(args: &Args<'_>, command: &str) -> Result<()> {
-    if args.len() % 2 == 0 { Err(Error::WrongArity { name: command.to_owned() }) } else { Ok(()) }
+    if args.len().is_multiple_of(2) { Err(Error::WrongArity { name: command.to_owned() }) } else { Ok(()) }
 }
 
 fn set_pairs(tx: &mut Tx<'_>, args: &Args<'_>) -> Result<()> {

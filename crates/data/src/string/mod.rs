@@ -6,6 +6,7 @@
 
 pub mod layout;
 
+mod chunks;
 mod write;
 
 use std::ops::Range;
@@ -19,7 +20,9 @@ use crate::key::{self, Parts};
 use crate::keyspace::Keyspace;
 use crate::view::{Found, View};
 
+pub(crate) use chunks::{Chunks, NewChunk, set_chunks};
 use layout::{CHUNK_LEN, CHUNKED_LEN_MAX, Piece};
+pub(crate) use write::overwrite;
 pub use write::{append, set, write_at};
 
 /// Strings up to here are `embstr` for `OBJECT ENCODING`, in bytes.
@@ -83,6 +86,7 @@ impl<'v> Text<'v> {
     /// Visits a range of its bytes in consecutive pieces, without putting them together. What lies behind the end is left
     /// out. `view` is where the string was found.
     pub fn copy_range(&self, view: &View<'_>, range: Range<u64>, visit: &mut impl FnMut(&[u8])) -> Result<()> {
+        view.admit(range.end.saturating_sub(range.start))?;
         let end = range.end.min(self.len);
         let range = range.start.min(end)..end;
         let Some(parts) = self.found.meta.parts else {

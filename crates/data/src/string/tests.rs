@@ -1,6 +1,10 @@
 //! Strings against a model: a vector of bytes.
 
+use std::cell::RefCell;
+
 use engine::{Durability, Engine, EngineOptions};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
 
 use super::layout::{self, CHUNK_LEN, INLINE_LEN_MAX, Piece};
 use super::*;
@@ -156,4 +160,121 @@ fn writing_in_place_keeps_the_chunks_and_replacing_does_not() {
     assert_ne!(parts(&mut db), first);
     db.set(b"short");
     assert_eq!(parts(&mut db), None);
+}
+
+/// What is done to a string. Offsets and lengths are mostly near the limits of forms and chunks.
+#[derive(Clone, Debug)]
+enum Step {
+    Set(Vec<u8>),
+    Append(Vec<u8>),
+    WriteAt(u64, Vec<u8>),
+    Read(u64, u64),
+    Commit,
+}
+
+fn place() -> impl Strategy<Value = usize> {
+    let near = |limit: usize| limit.saturating_sub(3)..limit + 4;
+    prop_oneof![0..20usize, near(CHUNK_LEN), near(2 * CHUNK_LEN), near(6 * CHUNK_LEN), 0..7 * CHUNK_LEN]
+}
+
+/// Bytes of one kind or of all, with zeros at either end.
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    let zeros = || prop_oneof![Just(0usize), 0..3usize, 0..2 * CHUNK_LEN];
+    (zeros(), place(), zeros(), any::<u8>()).prop_map(|(before, len, after, seed)| {
+        let middle = (0..len).map(|n| seed.wrapping_mul((n % 255) as u8).wrapping_add(seed));
+        std::iter::repeat_n(0, before).chain(middle).chain(std::iter::repeat_n(0, after)).collect()
+    })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        1 => bytes().prop_map(Step::Set),
+        2 => prop_oneof![bytes(), prop::collection::vec(any::<u8>(), 0..8)].prop_map(Step::Append),
+        4 => (place(), prop_oneof![bytes(), prop::collection::vec(0..2u8, 0..8)])
+            .prop_map(|(offset, bytes)| Step::WriteAt(offset as u64, bytes)),
+        3 => (place(), place()).prop_map(|(start, len)| Step::Read(start as u64, len as u64)),
+        1 => Just(Step::Commit),
+    ]
+}
+
+fn take(db: &mut Db, model: &mut Vec<u8>, step: Step) {
+    match step {
+        Step::Set(bytes) => {
+            db.set(&bytes);
+            *model = bytes;
+        }
+        Step::Append(bytes) => {
+            model.extend_from_slice(&bytes);
+            assert_eq!(db.append(&bytes), Ok(model.len() as u64));
+        }
+        Step::WriteAt(offset, bytes) => {
+            let end = offset as usize + bytes.len();
+            model.resize(model.len().max(end), 0);
+            model[offset as usize..end].copy_from_slice(&bytes);
+            assert_eq!(db.write_at(offset, &bytes), Ok(model.len() as u64));
+        }
+        Step::Read(start, len) => {
+            let end = model.len().min((start + len) as usize);
+            let expected = &model[end.min(start as usize)..end];
+            assert!(db.range(start..start + len) == expected, "range {start} + {len}");
+        }
+        Step::Commit => db.commit(),
+    }
+    assert!(db.all() == *model, "the whole string");
+}
+
+#[test]
+fn any_sequence_of_changes_gives_what_a_vector_of_bytes_gives() {
+    let db = RefCell::new(Db::new());
+    let mut runner = TestRunner::new(Config { cases: 48, failure_persistence: None, ..Config::default() });
+    let outcome = runner.run(&prop::collection::vec(step(), 1..16), |steps| {
+        let db = &mut *db.borrow_mut();
+        let mut model = Vec::new();
+        db.set(b"");
+        for step in steps {
+            take(db, &mut model, step);
+        }
+        Ok(())
+    });
+    outcome.unwrap_or_else(|error| panic!("{error}"));
+}
+
+proptest! {
+    #[test]
+    fn pieces_cover_a_range_in_order_and_stay_within_chunks(start in 0..1u64 << 40, len in 0..1u64 << 20) {
+        let mut at = start;
+        for piece in layout::pieces(start..start + len) {
+            prop_assert_eq!(u64::from(piece.number) * CHUNK_LEN as u64 + piece.within.start as u64, at);
+            prop_assert!(piece.within.start < piece.within.end && piece.within.end <= CHUNK_LEN);
+            at += piece.within.len() as u64;
+        }
+        prop_assert_eq!(at, start + len);
+    }
+
+    #[test]
+    fn lengths_and_chunk_numbers_read_back(len in 0..=layout::CHUNKED_LEN_MAX, number in any::<u32>()) {
+        prop_assert_eq!(layout::decode_len(&layout::encode_len(len)), Some(len));
+        prop_assert_eq!(layout::decode_chunk(&layout::encode_chunk(number)), Some(number));
+    }
+}
+
+#[test]
+fn damaged_records_are_reported() {
+    let mut db = Db::new();
+    let long = [b'a'; INLINE_LEN_MAX + 1];
+    db.set(&long);
+    let mut tx = db.tx();
+    let old = tx.find(KEY).expect("find");
+    tx.put(KEY, old, old.expect("a string"), b"short");
+    assert!(matches!(read(&tx.view(), KEY).map(drop), Err(Error::BadRecord(_))));
+
+    db.set(&long);
+    let mut tx = db.tx();
+    let parts = tx.find(KEY).expect("find").and_then(|meta| meta.parts).expect("chunks");
+    tx.put_part(parts, &layout::encode_chunk(0), vec![b'a'; CHUNK_LEN + 1]);
+    let view = tx.view();
+    let text = read(&view, KEY).expect("read").expect("a string");
+    assert!(matches!(text.to_vec(&view), Err(Error::BadRecord(_))));
+    drop(text);
+    assert!(matches!(db.write_at(0, b"b"), Err(Error::BadRecord(_))));
 }

@@ -5,7 +5,7 @@ use crate::header::{Kind, Meta};
 use crate::key::Parts;
 use crate::tx::Tx;
 
-use super::layout::{self, CHUNK_LEN, INLINE_LEN_MAX};
+use super::layout::{self, CHUNK_LEN, CHUNKED_LEN_MAX, INLINE_LEN_MAX};
 use super::{Text, find, len_max, unreadable};
 
 /// Makes a key a string, whatever it was. `old` is what [`Tx::find`] returned for it.
@@ -24,6 +24,14 @@ pub fn set(tx: &mut Tx<'_>, key: &[u8], old: Option<Meta>, bytes: &[u8], expire_
 /// length. `old` is what [`Tx::find_kind`] returned for the key; an absent string is an empty one. Expiry stays.
 pub fn write_at(tx: &mut Tx<'_>, key: &[u8], old: Option<Meta>, offset: u64, bytes: &[u8]) -> Result<u64> {
     let end = offset.checked_add(bytes.len() as u64).filter(|&end| end <= len_max(tx.keyspace()));
+    end.ok_or(Error::StringTooLong)?;
+    overwrite(tx, key, old, offset, bytes)
+}
+
+/// Like [`write_at`], but only the format limits the length: a bit field may begin within the longest string that the
+/// options allow and end behind it.
+pub(crate) fn overwrite(tx: &mut Tx<'_>, key: &[u8], old: Option<Meta>, offset: u64, bytes: &[u8]) -> Result<u64> {
+    let end = offset.checked_add(bytes.len() as u64).filter(|&end| end <= CHUNKED_LEN_MAX);
     let end = end.ok_or(Error::StringTooLong)?;
     let meta = Meta { raw: true, ..old.unwrap_or(Meta::new(Kind::String)) };
     let (parts, len) = match load(tx, key)? {

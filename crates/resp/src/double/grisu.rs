@@ -49,23 +49,13 @@ pub(super) fn decimal(value: f64) -> Decimal {
     let power = Power::scaling(exponent - 1 - shift as i32);
     let (upper, middle, lower) = (power.times(upper), power.times(middle), power.times(lower));
     // The products are off by less than one: stay that far inside the interval.
-    generate(
-        upper - 1,
-        middle,
-        lower + 1,
-        power.fraction_bits,
-        -power.decimal_exponent,
-    )
+    generate(upper - 1, middle, lower + 1, power.fraction_bits, -power.decimal_exponent)
 }
 
 /// Takes digits from `upper`, most significant first, until what is left lies within the interval; then turns the last
 /// digit down as long as that comes closer to `middle`. Bits below `fraction_bits` are the fraction.
 fn generate(upper: u64, middle: u64, lower: u64, fraction_bits: u32, exponent: i32) -> Decimal {
-    let mut decimal = Decimal {
-        digits: [0; DIGITS_MAX],
-        len: 0,
-        exponent,
-    };
+    let mut decimal = Decimal { digits: [0; DIGITS_MAX], len: 0, exponent };
     let mut tolerance = upper - lower;
     let mut distance = upper - middle;
     let one = 1u64 << fraction_bits;
@@ -149,11 +139,7 @@ impl Power {
             index += 1;
         }
         let (decimal_exponent, scaled_exponent) = scaled(index);
-        Power {
-            significand: POWERS[index],
-            decimal_exponent,
-            fraction_bits: scaled_exponent.unsigned_abs(),
-        }
+        Power { significand: POWERS[index], decimal_exponent, fraction_bits: scaled_exponent.unsigned_abs() }
     }
 
     /// The upper half of the product, rounded.

@@ -19,17 +19,9 @@ fn golden() -> Vec<(Value, &'static [u8], &'static [u8])> {
         (Simple("OK".into()), b"+OK\r\n", b"+OK\r\n"),
         (Error("ERR no".into()), b"-ERR no\r\n", b"-ERR no\r\n"),
         (Integer(-42), b":-42\r\n", b":-42\r\n"),
-        (
-            bulk(b"a\r\nb\0"),
-            b"$5\r\na\r\nb\0\r\n",
-            b"$5\r\na\r\nb\0\r\n",
-        ),
+        (bulk(b"a\r\nb\0"), b"$5\r\na\r\nb\0\r\n", b"$5\r\na\r\nb\0\r\n"),
         (bulk(b""), b"$0\r\n\r\n", b"$0\r\n\r\n"),
-        (
-            Array(Some(vec![Integer(1), bulk(b"x")])),
-            b"*2\r\n:1\r\n$1\r\nx\r\n",
-            b"*2\r\n:1\r\n$1\r\nx\r\n",
-        ),
+        (Array(Some(vec![Integer(1), bulk(b"x")])), b"*2\r\n:1\r\n$1\r\nx\r\n", b"*2\r\n:1\r\n$1\r\nx\r\n"),
         (Array(Some(vec![])), b"*0\r\n", b"*0\r\n"),
         (Null, b"_\r\n", b"$-1\r\n"),
         (Double("1.5".into()), b",1.5\r\n", b"$3\r\n1.5\r\n"),
@@ -41,31 +33,12 @@ fn golden() -> Vec<(Value, &'static [u8], &'static [u8])> {
             b"(-123456789012345678901\r\n",
             b"$22\r\n-123456789012345678901\r\n",
         ),
+        (Verbatim("txt".into(), b"hi".to_vec()), b"=6\r\ntxt:hi\r\n", b"$2\r\nhi\r\n"),
+        (Map(vec![(bulk(b"k"), Integer(1))]), b"%1\r\n$1\r\nk\r\n:1\r\n", b"*2\r\n$1\r\nk\r\n:1\r\n"),
+        (Set(vec![bulk(b"m")]), b"~1\r\n$1\r\nm\r\n", b"*1\r\n$1\r\nm\r\n"),
+        (Push(vec![bulk(b"message")]), b">1\r\n$7\r\nmessage\r\n", b"*1\r\n$7\r\nmessage\r\n"),
         (
-            Verbatim("txt".into(), b"hi".to_vec()),
-            b"=6\r\ntxt:hi\r\n",
-            b"$2\r\nhi\r\n",
-        ),
-        (
-            Map(vec![(bulk(b"k"), Integer(1))]),
-            b"%1\r\n$1\r\nk\r\n:1\r\n",
-            b"*2\r\n$1\r\nk\r\n:1\r\n",
-        ),
-        (
-            Set(vec![bulk(b"m")]),
-            b"~1\r\n$1\r\nm\r\n",
-            b"*1\r\n$1\r\nm\r\n",
-        ),
-        (
-            Push(vec![bulk(b"message")]),
-            b">1\r\n$7\r\nmessage\r\n",
-            b"*1\r\n$7\r\nmessage\r\n",
-        ),
-        (
-            Attribute(
-                vec![(Simple("ttl".into()), Integer(9))],
-                Box::new(bulk(b"v")),
-            ),
+            Attribute(vec![(Simple("ttl".into()), Integer(9))], Box::new(bulk(b"v"))),
             b"|1\r\n+ttl\r\n:9\r\n$1\r\nv\r\n",
             b"$1\r\nv\r\n",
         ),
@@ -94,18 +67,10 @@ fn nulls_of_resp2_are_told_apart() {
 fn a_reply_is_incomplete_until_its_last_byte() {
     for (_, resp3, _) in golden() {
         for len in 0..resp3.len() {
-            assert_eq!(
-                decode(&resp3[..len]),
-                Ok(None),
-                "{:?}",
-                resp3[..len].escape_ascii().to_string()
-            );
+            assert_eq!(decode(&resp3[..len]), Ok(None), "{:?}", resp3[..len].escape_ascii().to_string());
         }
         let followed = [resp3, b"+next\r\n"].concat();
-        assert_eq!(
-            decode(&followed).map(|found| found.map(|(_, len)| len)),
-            Ok(Some(resp3.len()))
-        );
+        assert_eq!(decode(&followed).map(|found| found.map(|(_, len)| len)), Ok(Some(resp3.len())));
     }
 }
 
@@ -141,27 +106,16 @@ fn what_is_no_reply_is_refused() {
         (b"=4\r\n\xff\xff\xff:\r\n", DecodeError::VerbatimFormat),
     ];
     for (bytes, expected) in cases {
-        assert_eq!(
-            decode(bytes),
-            Err(*expected),
-            "{:?}",
-            bytes.escape_ascii().to_string()
-        );
+        assert_eq!(decode(bytes), Err(*expected), "{:?}", bytes.escape_ascii().to_string());
     }
 }
 
 #[test]
 fn the_deepest_and_the_longest_that_is_allowed_is_decoded() {
     let deep = [b"*1\r\n".repeat(NESTING_DEPTH_MAX - 1), b":1\r\n".to_vec()].concat();
-    assert_eq!(
-        decode(&deep).map(|found| found.map(|(_, len)| len)),
-        Ok(Some(deep.len()))
-    );
+    assert_eq!(decode(&deep).map(|found| found.map(|(_, len)| len)), Ok(Some(deep.len())));
     let line = [b"+".as_slice(), &b"x".repeat(REPLY_LINE_LEN_MAX), b"\r\n"].concat();
-    assert_eq!(
-        decode(&line).map(|found| found.map(|(_, len)| len)),
-        Ok(Some(line.len()))
-    );
+    assert_eq!(decode(&line).map(|found| found.map(|(_, len)| len)), Ok(Some(line.len())));
 }
 
 #[test]
@@ -193,8 +147,7 @@ fn any_value() -> impl Strategy<Value = Value> {
         let list = prop::collection::vec(inner.clone(), 0..6);
         let pairs = prop::collection::vec((inner.clone(), inner.clone()), 0..4);
         prop_oneof![
-            list.clone()
-                .prop_map(|elements| Value::Array(Some(elements))),
+            list.clone().prop_map(|elements| Value::Array(Some(elements))),
             list.clone().prop_map(Value::Set),
             list.prop_map(Value::Push),
             pairs.clone().prop_map(Value::Map),

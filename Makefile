@@ -1,0 +1,79 @@
+# What a user and a developer of Catamaran runs. `make help` lists it.
+#
+# One profile (release) serves running, testing and linting, and ccache serves every clone, so RocksDB (20 to 30
+# minutes on two cores) is compiled once.
+
+SHELL := /bin/bash
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+# Read when a recipe runs, that is after `setup` has installed ccache.
+export CC = $(shell command -v ccache >/dev/null 2>&1 && echo ccache gcc || echo gcc)
+export CXX = $(shell command -v ccache >/dev/null 2>&1 && echo ccache g++ || echo g++)
+
+SERVER = $(CARGO_TARGET_DIR)/release/catamaran
+PORT ?= 6379
+ARGS ?=
+# Seconds that each fuzz target runs.
+FUZZ_SECONDS ?= 600
+
+.PHONY: help setup setup-test build run test test-reference lint fmt compat clients compare crash fuzz docs
+
+help:
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
+
+setup: ## install what the build needs (Debian packages; needs root)
+	@scripts/setup.sh build
+
+setup-test: setup ## install what the tests need besides
+	@scripts/setup.sh test
+
+build: setup ## build the server
+	@echo "==> building (the first time compiles RocksDB: 20 to 30 minutes on two cores)"
+	cargo build --release -p server
+
+run: build ## build and serve on 127.0.0.1:6379, with the data in ./data
+	@mkdir -p data
+	@echo "==> serving on 127.0.0.1:$(PORT), data in ./data; stop with Ctrl-C"
+	@exec $(SERVER) --bind 127.0.0.1 --port $(PORT) --dir ./data $(ARGS)
+
+test: setup-test ## run every test, the black-box ones against a real Redis too
+	@echo "==> building (the first time compiles RocksDB: 20 to 30 minutes on two cores)"
+	cargo build --release --workspace --all-targets
+	@echo "==> unit tests, repository checks, black-box, durability and differential tests"
+	cargo test --release --workspace
+	@$(MAKE) --no-print-directory test-reference
+
+test-reference: setup-test ## run the black-box tests against a real redis-server: they must be right themselves
+	@echo "==> the black-box tests against a real redis-server"
+	scripts/reference.sh
+
+lint: setup ## check formatting and lints; writes nothing
+	cargo fmt --all --check
+	cargo clippy --release --workspace --all-targets -- -D warnings
+
+fmt: ## format the code
+	cargo fmt --all
+
+compat: build ## run Redis's own test suite (7.0) and compare with the list of known failures
+	@scripts/setup.sh compat
+	python3 scripts/compat.py --server $(SERVER) $(ARGS)
+
+clients: build ## check that redis-cli, redis-benchmark, redis-py and ioredis work unchanged
+	@scripts/setup.sh test
+	scripts/clients/run.sh $(SERVER)
+
+compare: build ## measure side by side with redis-server and valkey-server
+	@scripts/setup.sh test
+	cargo build --release -p testkit
+	python3 scripts/compare.py --server $(SERVER) $(ARGS)
+
+crash: build ## kill -9 under load, again and again: nothing acknowledged may be lost
+	cargo build --release -p testkit
+	$(CARGO_TARGET_DIR)/release/crash --server $(SERVER) $(ARGS)
+
+fuzz: setup ## run each fuzz target for FUZZ_SECONDS (needs the nightly toolchain)
+	@scripts/setup.sh fuzz
+	cd fuzz && for target in $$(ls fuzz_targets | sed 's/\.rs$$//'); do \
+		CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/fuzz cargo +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
+
+docs: ## write docs/commands.md anew from the command table
+	UPDATE_DOCS=1 cargo test --release -p commands docs

@@ -1,5 +1,0 @@
-//! The bitmap commands.
-
-use crate::command::Command;
-
-pub(crate) static COMMANDS: &[Command] = &[];

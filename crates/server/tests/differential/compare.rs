@@ -1,0 +1,248 @@
+//! Two servers side by side, and what it means that they answer alike.
+
+use std::fmt;
+
+use crate::wire::{Reply, Wire, encode, show_command};
+
+/// How far apart two clocks' readings may be: the servers are asked one after the other, on a machine that may be busy.
+const SECONDS_APART_MAX: i64 = 100;
+
+/// Databases that the grammar uses.
+const DATABASE_COUNT: usize = 3;
+
+/// Two replies that should have been one.
+pub(crate) struct Difference {
+    /// Differences of the same kind are reported once.
+    pub(crate) kind: String,
+    command: String,
+    theirs: String,
+    ours: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n  Redis: {}\n  ours:  {}", self.command, cut(&self.theirs), cut(&self.ours))
+    }
+}
+
+/// How two replies to a command are compared.
+enum Rule {
+    /// The same bytes.
+    Same,
+    /// Integers that tell a time, in units of so many to the second.
+    Time(i64),
+    /// The same elements in any order.
+    SameElements,
+    /// A reply about the server itself: errors must be the same, and what is an error.
+    SameErrors,
+    /// Some key, or none.
+    SomeKey,
+    /// All that an iteration yields, in any order.
+    Iteration,
+}
+
+/// The two servers.
+pub(crate) struct Pair {
+    theirs: Wire,
+    ours: Wire,
+    protocol: u8,
+}
+
+impl Pair {
+    pub(crate) fn new(theirs: Wire, ours: Wire, protocol: u8) -> Pair {
+        let mut pair = Pair { theirs, ours, protocol };
+        pair.start_anew();
+        pair
+    }
+
+    /// Empties both.
+    pub(crate) fn start_anew(&mut self) {
+        let protocol = self.protocol.to_string();
+        let lines: [&[&[u8]]; 4] = [&[b"RESET"], &[b"HELLO", protocol.as_bytes()], &[b"SELECT", b"0"], &[b"FLUSHALL"]];
+        for args in lines {
+            self.both(args);
+        }
+    }
+
+    /// True if both servers have a command.
+    pub(crate) fn both_know(&mut self, name: &str) -> bool {
+        let (theirs, ours) = self.both(&[b"COMMAND", b"INFO", name.as_bytes()]);
+        let knows = |reply: &Reply| matches!(reply, Reply::Array(items) if matches!(items[..], [Reply::Array(_)]));
+        knows(&theirs) && knows(&ours)
+    }
+
+    /// Sends a command to both and compares what they say.
+    pub(crate) fn compare(&mut self, command: &[Vec<u8>]) -> Result<(), Difference> {
+        let args: Vec<&[u8]> = command.iter().map(Vec::as_slice).collect();
+        let (theirs, ours) = self.both(&args);
+        if theirs == ours || is_intended(&args, &theirs, &ours) {
+            return Ok(());
+        }
+        let alike = match rule(&args) {
+            Rule::Same => false,
+            Rule::Time(per_second) => match (&theirs, &ours) {
+                (Reply::Integer(a), Reply::Integer(b)) => {
+                    *a >= 0 && *b >= 0 && (a - b).abs() <= SECONDS_APART_MAX * per_second
+                }
+                _ => false,
+            },
+            Rule::SameElements => sorted(theirs.clone()) == sorted(ours.clone()),
+            Rule::SameErrors => !is_error(&theirs) && !is_error(&ours),
+            Rule::SomeKey => match (&theirs, &ours) {
+                (Reply::Bulk(a), Reply::Bulk(b)) => {
+                    let (theirs, ours) = self.both(&[b"EXISTS", a, b]);
+                    theirs == Reply::Integer(2) && ours == Reply::Integer(2)
+                }
+                _ => false,
+            },
+            Rule::Iteration if is_error(&theirs) || is_error(&ours) => false,
+            Rule::Iteration => {
+                let (mut theirs, mut ours) =
+                    (rest_of_scan(&mut self.theirs, &args, &theirs), rest_of_scan(&mut self.ours, &args, &ours));
+                theirs.sort();
+                ours.sort();
+                theirs == ours
+            }
+        };
+        if alike { Ok(()) } else { Err(difference(&args, &theirs, &ours)) }
+    }
+
+    /// Compares everything that both hold.
+    pub(crate) fn compare_contents(&mut self) -> Result<(), Difference> {
+        let name = self.current_database();
+        for index in 0..DATABASE_COUNT {
+            self.both(&[b"SELECT", index.to_string().as_bytes()]);
+            self.compare(&[b"DBSIZE".to_vec()])?;
+            let (theirs, ours) = self.both(&[b"KEYS", b"*"]);
+            let keys = sorted(theirs.clone());
+            if keys != sorted(ours.clone()) {
+                return Err(difference(&[b"KEYS", b"*"], &theirs, &ours));
+            }
+            let Reply::Array(keys) = keys else { continue };
+            for key in keys {
+                let Reply::Bulk(key) = key else { continue };
+                for command in [
+                    ["TYPE"].as_slice(),
+                    &["GET"],
+                    &["PEXPIRETIME"],
+                    &["OBJECT", "ENCODING"],
+                    &["STRLEN"],
+                    &["BITCOUNT"],
+                ] {
+                    let mut command: Vec<Vec<u8>> = command.iter().map(|word| word.as_bytes().to_vec()).collect();
+                    command.push(key.clone());
+                    self.compare(&command)?;
+                }
+            }
+        }
+        self.both(&[b"SELECT", name.as_bytes()]);
+        // A generated HELLO may have changed it.
+        let protocol = self.protocol.to_string();
+        self.both(&[b"HELLO", protocol.as_bytes()]);
+        Ok(())
+    }
+
+    /// The database that the reference has selected.
+    fn current_database(&mut self) -> String {
+        let (Reply::Bulk(info) | Reply::Verbatim(info)) = self.theirs.call(&[b"CLIENT", b"INFO"]) else {
+            return "0".to_owned();
+        };
+        let info = String::from_utf8_lossy(&info).into_owned();
+        info.split(' ').find_map(|word| word.strip_prefix("db=")).unwrap_or("0").to_owned()
+    }
+
+    /// Both work at the same time.
+    fn both(&mut self, args: &[&[u8]]) -> (Reply, Reply) {
+        let request = encode(args);
+        let mut exchange = || -> std::io::Result<(Reply, Reply)> {
+            self.theirs.try_send(&request)?;
+            self.ours.try_send(&request)?;
+            Ok((self.theirs.try_read()?, self.ours.try_read()?))
+        };
+        exchange().unwrap_or_else(|e| panic!("no reply to {}: {e}", show_command(args)))
+    }
+}
+
+/// Replies that differ although both are right: because the reference is older than the release we follow, or because the
+/// matter differs.
+fn is_intended(args: &[&[u8]], theirs: &Reply, ours: &Reply) -> bool {
+    let is = |index: usize, word: &str| args.get(index).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
+    // Redis keeps small numbers as shared objects; nobody can tell a number of references on disk.
+    is(0, "object") && is(1, "refcount") && matches!(theirs, Reply::Integer(2..)) && *ours == Reply::Integer(1)
+}
+
+fn rule(args: &[&[u8]]) -> Rule {
+    let word =
+        |index: usize| args.get(index).map(|arg| String::from_utf8_lossy(arg).to_lowercase()).unwrap_or_default();
+    match (word(0).as_str(), word(1).as_str()) {
+        ("ttl" | "expiretime", _) | ("object", "idletime") => Rule::Time(1),
+        ("pttl" | "pexpiretime", _) => Rule::Time(1000),
+        ("keys", _) => Rule::SameElements,
+        ("randomkey", _) => Rule::SomeKey,
+        ("scan", "0") => Rule::Iteration,
+        ("scan" | "hello" | "time" | "lastsave" | "info", _) => Rule::SameErrors,
+        ("client", "id" | "info" | "list") | ("command", "count" | "list" | "info" | "docs") => Rule::SameErrors,
+        (name, "help") if ["client", "config", "command", "object"].contains(&name) => Rule::SameErrors,
+        _ => Rule::Same,
+    }
+}
+
+/// All keys of an iteration that began with this reply.
+fn rest_of_scan(wire: &mut Wire, args: &[&[u8]], first: &Reply) -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    let mut reply = first.clone();
+    loop {
+        let Reply::Array(parts) = &reply else { panic!("SCAN said {reply}") };
+        let [Reply::Bulk(cursor), Reply::Array(keys)] = &parts[..] else { panic!("SCAN said {reply}") };
+        found.extend(keys.iter().map(|key| key.to_string().into_bytes()));
+        if cursor == b"0" {
+            return found;
+        }
+        let cursor = cursor.clone();
+        let mut next = args.to_vec();
+        next[1] = &cursor;
+        reply = wire.call(&next);
+    }
+}
+
+fn is_error(reply: &Reply) -> bool {
+    matches!(reply, Reply::Error(_))
+}
+
+fn sorted(reply: Reply) -> Reply {
+    match reply {
+        Reply::Array(mut items) => {
+            items.sort_by_key(Reply::to_string);
+            Reply::Array(items)
+        }
+        other => other,
+    }
+}
+
+fn difference(args: &[&[u8]], theirs: &Reply, ours: &Reply) -> Difference {
+    let (theirs, ours) = (theirs.to_string(), ours.to_string());
+    let name = args.first().map(|name| String::from_utf8_lossy(name).to_lowercase()).unwrap_or_default();
+    // An error's sentence is a kind of its own; among values the type is kind enough.
+    let kind_of = |reply: &str| {
+        if reply.starts_with('-') {
+            reply.chars().take(40).collect::<String>()
+        } else {
+            reply.chars().take(1).collect()
+        }
+    };
+    Difference {
+        kind: format!("{name} {} {}", kind_of(&theirs), kind_of(&ours)),
+        command: show_command(args),
+        theirs,
+        ours,
+    }
+}
+
+fn cut(text: &str) -> String {
+    const SHOWN_MAX: usize = 500;
+    if text.len() <= SHOWN_MAX {
+        text.to_owned()
+    } else {
+        format!("{}... ({} characters)", &text[..SHOWN_MAX], text.len())
+    }
+}

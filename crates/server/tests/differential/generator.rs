@@ -1,0 +1,347 @@
+//! Random commands after the lines of [`grammar`], some of them spoiled on purpose.
+
+use crate::grammar::{self, Node};
+use crate::random::Random;
+
+/// How many commands in a hundred are spoiled: an argument lost, doubled, exchanged or replaced.
+const SPOILED_PERCENT: u64 = 8;
+
+/// How many keys there are. Few, so that commands meet each other's traces.
+const KEYS: [&[u8]; 20] = [
+    b"a",
+    b"b",
+    b"c",
+    b"d",
+    b"e",
+    b"f",
+    b"g",
+    b"aa",
+    b"a\x00",
+    b"\x00\xff",
+    b"",
+    b"key:1",
+    b"key:2",
+    b"key:10",
+    b"{tag}1",
+    b"{tag}2",
+    b"with space",
+    b"line\r\nbreak",
+    b"*?[x]\\",
+    b"a-rather-long-key-that-does-not-fit-into-anything-small-0123456789-0123456789-0123456789-0123456789",
+];
+
+/// What stands where something else belongs.
+const JUNK: [&[u8]; 30] = [
+    b"",
+    b"abc",
+    b"-1",
+    b"0",
+    b"1.5",
+    b"-0",
+    b"+1",
+    b"01",
+    b" 1",
+    b"1 ",
+    b"1e3",
+    b"nan",
+    b"inf",
+    b"9223372036854775807",
+    b"9223372036854775808",
+    b"-9223372036854775808",
+    b"-9223372036854775809",
+    b"18446744073709551616",
+    b"4294967296",
+    b"0x10",
+    b"NX",
+    b"GET",
+    b"BIT",
+    b"LEN",
+    b"default",
+    b"\x00",
+    b"\xff\xfe",
+    b"a b",
+    b"*",
+    b"HELP!",
+];
+
+const INTEGERS: [&[u8]; 12] = [
+    b"0",
+    b"1",
+    b"-1",
+    b"10",
+    b"-100",
+    b"9999",
+    b"9223372036854775807",
+    b"-9223372036854775808",
+    b"9223372036854775806",
+    b"-9223372036854775807",
+    b"4611686018427387904",
+    b"1000000000000",
+];
+
+const FLOATS: [&[u8]; 24] = [
+    b"0",
+    b"1",
+    b"-1",
+    b"0.1",
+    b"-0.1",
+    b"1.5",
+    b"3.0e3",
+    b"1e-7",
+    b"1e17",
+    b"-1e20",
+    b"0.00001",
+    b"123456789.123456789",
+    b".5",
+    b"5.",
+    b"+1.25",
+    b"0x1p4",
+    b"1e308",
+    b"inf",
+    b"-inf",
+    b"nan",
+    b"1e-300",
+    b"100.10",
+    b"-0",
+    b"99999999999999999999",
+];
+
+const PATTERNS: [&[u8]; 20] = [
+    b"*",
+    b"a*",
+    b"?",
+    b"??",
+    b"key:*",
+    b"key:[0-9]",
+    b"key:[^1]*",
+    b"*1",
+    b"[a-c]",
+    b"[c-a]",
+    b"\\*\\?*",
+    b"",
+    b"*[x]*",
+    b"{tag}?",
+    b"[",
+    b"a\\",
+    b"*\\]*",
+    b"[^a]",
+    b"*\x00*",
+    b"line?\n*",
+];
+
+const FIELDS: [&[u8]; 24] = [
+    b"u1", b"u2", b"u4", b"u7", b"u8", b"u13", b"u16", b"u31", b"u32", b"u63", b"i1", b"i2", b"i5", b"i8", b"i16",
+    b"i33", b"i63", b"i64", b"u64", b"i65", b"u0", b"i0", b"U8", b"x8",
+];
+
+/// Letters of the keys that only LCS uses: its cost is the product of the lengths.
+const WORD_KEYS: [&[u8]; 4] = [b"word:1", b"word:2", b"word:3", b"word:absent"];
+
+/// A source of commands. The same seed gives the same commands.
+pub(crate) struct Generator {
+    random: Random,
+    lines: Vec<(u32, Vec<Node>)>,
+    weight_total: u32,
+}
+
+impl Generator {
+    pub(crate) fn new(seed: u64, with_other_types: bool) -> Generator {
+        let other_types = if with_other_types { grammar::OTHER_TYPES } else { &[] };
+        let lines: Vec<_> =
+            grammar::COMMANDS.iter().chain(other_types).map(|(weight, line)| (*weight, grammar::parse(line))).collect();
+        let weight_total = lines.iter().map(|(weight, _)| weight).sum();
+        Generator { random: Random::new(seed), lines, weight_total }
+    }
+
+    /// The next command.
+    pub(crate) fn command(&mut self) -> Vec<Vec<u8>> {
+        let mut at = self.random.below(self.weight_total as usize) as u32;
+        let index = self.lines.iter().position(|(weight, _)| {
+            let found = at < *weight;
+            at = at.wrapping_sub(*weight);
+            found
+        });
+        let nodes = self.lines[index.unwrap_or_default()].1.clone();
+        let mut args = Vec::new();
+        self.expand(&nodes, &mut args);
+        if self.random.percent(SPOILED_PERCENT) {
+            self.spoil(&mut args);
+        }
+        if self.random.percent(10) {
+            args[0] = self.change_case(&args[0].clone());
+        }
+        args
+    }
+
+    fn expand(&mut self, nodes: &[Node], args: &mut Vec<Vec<u8>>) {
+        for node in nodes {
+            match node {
+                Node::Word(word) => args.push(word.clone()),
+                Node::Value(kind) => self.value(kind, args),
+                Node::Choice { alternatives, optional, times_max } => {
+                    let least = usize::from(!optional);
+                    let times = least + self.random.below(times_max + 1 - least);
+                    for _ in 0..times {
+                        let chosen = &alternatives[self.random.below(alternatives.len())];
+                        self.expand(chosen, args);
+                    }
+                }
+            }
+        }
+    }
+
+    fn value(&mut self, kind: &str, args: &mut Vec<Vec<u8>>) {
+        let random = &mut self.random;
+        args.push(match kind {
+            "key" => random.pick(&KEYS).to_vec(),
+            "word" => random.pick(&WORD_KEYS).to_vec(),
+            "text" => self.letters(60),
+            "value" => self.any_value(),
+            "junk" => random.pick(&JUNK).to_vec(),
+            "int" if random.percent(50) => random.between(-1000, 1000).to_string().into_bytes(),
+            "int" => random.pick(&INTEGERS).to_vec(),
+            "float" => self.float(),
+            "bit" if random.percent(97) => random.below(2).to_string().into_bytes(),
+            "bit" => random.pick(&JUNK).to_vec(),
+            "db" if random.percent(95) => random.below(3).to_string().into_bytes(),
+            "db" => random.pick(&[b"16".as_slice(), b"-1", b"x", b"99999999999"]).to_vec(),
+            "index" => self.index().into_bytes(),
+            "offset" => self.offset(70_000).into_bytes(),
+            "bitoffset" => self.offset(560_000).into_bytes(),
+            "fieldoffset" if random.percent(30) => format!("#{}", random.below(40)).into_bytes(),
+            "fieldoffset" => self.offset(300_000).into_bytes(),
+            "field" => random.pick(&FIELDS).to_vec(),
+            "fieldvalue" if random.percent(60) => random.between(-300, 300).to_string().into_bytes(),
+            "fieldvalue" => random.pick(&INTEGERS).to_vec(),
+            "pattern" => random.pick(&PATTERNS).to_vec(),
+            "seconds" => self.duration(10_000).into_bytes(),
+            "millis" => self.duration(10_000_000).into_bytes(),
+            "unix" => self.moment(9_000_000_000).into_bytes(),
+            "unixms" => self.moment(9_000_000_000_000).into_bytes(),
+            "expiry" => {
+                let (name, kind) =
+                    [("EX", "seconds"), ("PX", "millis"), ("EXAT", "unix"), ("PXAT", "unixms")][random.below(4)];
+                args.push(name.as_bytes().to_vec());
+                return self.value(kind, args);
+            }
+            other => panic!("the grammar has no <{other}>"),
+        });
+    }
+
+    /// Mostly short, sometimes as long as a value in several pieces, often something that counts as a number.
+    fn any_value(&mut self) -> Vec<u8> {
+        match self.random.below(20) {
+            0 => Vec::new(),
+            1..=4 => self.random.between(-100, 100).to_string().into_bytes(),
+            5 => self.random.pick(&INTEGERS).to_vec(),
+            6 => self.float(),
+            7 => self.random.pick(&JUNK).to_vec(),
+            // Around the length at which Redis changes the encoding.
+            8..=10 => {
+                let len = 42 + self.random.below(5);
+                self.bytes(len)
+            }
+            11 | 12 => {
+                let len = self.random.below(300);
+                self.bytes(len)
+            }
+            13 => {
+                let len = 1000 + self.random.below(70_000);
+                self.bytes(len)
+            }
+            14 => {
+                let len = 1 + self.random.below(40);
+                vec![self.random.pick(&[b"\xff".as_slice(), b"\x00"])[0]; len]
+            }
+            _ => self.letters(12),
+        }
+    }
+
+    fn letters(&mut self, len_max: usize) -> Vec<u8> {
+        let len = self.random.below(len_max + 1);
+        (0..len).map(|_| b"abcdeABC "[self.random.below(9)]).collect()
+    }
+
+    fn bytes(&mut self, len: usize) -> Vec<u8> {
+        (0..len).map(|_| self.random.next() as u8).collect()
+    }
+
+    fn float(&mut self) -> Vec<u8> {
+        match self.random.below(3) {
+            0 => self.random.pick(&FLOATS).to_vec(),
+            1 => format!("{}.{}", self.random.between(-1000, 1000), self.random.below(1_000_000)).into_bytes(),
+            _ => format!("{}e{}", self.random.between(-99, 99), self.random.between(-12, 12)).into_bytes(),
+        }
+    }
+
+    /// A place in a string, from either end.
+    fn index(&mut self) -> String {
+        match self.random.below(10) {
+            0..=5 => self.random.between(-20, 20).to_string(),
+            6 | 7 => self.random.between(-80_000, 80_000).to_string(),
+            _ => String::from_utf8_lossy(self.random.pick(&INTEGERS)).into_owned(),
+        }
+    }
+
+    fn offset(&mut self, end: i64) -> String {
+        match self.random.below(20) {
+            0..=12 => self.random.between(0, 100).to_string(),
+            13..=18 => self.random.between(0, end).to_string(),
+            _ => String::from_utf8_lossy(self.random.pick(&[
+                b"-1".as_slice(),
+                b"4294967296",
+                b"abc",
+                b"9223372036854775807",
+                b"",
+            ]))
+            .into_owned(),
+        }
+    }
+
+    /// A time to live: so long that it outlives the run, and never the same twice, so that `GT` and `LT` see no tie.
+    fn duration(&mut self, unit: i64) -> String {
+        match self.random.below(12) {
+            0 => "0".to_owned(),
+            1 => "-1".to_owned(),
+            2 => String::from_utf8_lossy(self.random.pick(&[
+                b"abc".as_slice(),
+                b"9223372036854775807",
+                b"1.5",
+                b"-9223372036854775808",
+                b"9223372036854775808",
+            ]))
+            .into_owned(),
+            _ => self.random.between(unit, 100 * unit).to_string(),
+        }
+    }
+
+    /// A moment: long past or far in the future.
+    fn moment(&mut self, unit: i64) -> String {
+        match self.random.below(12) {
+            0 => "1".to_owned(),
+            1 => "-5".to_owned(),
+            2 => String::from_utf8_lossy(self.random.pick(&[b"abc".as_slice(), b"9223372036854775807", b"0"]))
+                .into_owned(),
+            // A few values only, so that ties do occur.
+            _ => (unit + self.random.between(0, 5) * (unit / 100)).to_string(),
+        }
+    }
+
+    fn spoil(&mut self, args: &mut Vec<Vec<u8>>) {
+        let at = self.random.below(args.len());
+        match self.random.below(5) {
+            0 if args.len() > 1 => drop(args.remove(at.max(1))),
+            1 => args.push(self.random.pick(&JUNK).to_vec()),
+            2 => args.insert(at + 1, args[at].clone()),
+            3 if args.len() > 2 => {
+                let other = 1 + self.random.below(args.len() - 1);
+                args.swap(at.max(1), other);
+            }
+            _ => args[at] = self.random.pick(&JUNK).to_vec(),
+        }
+    }
+
+    fn change_case(&mut self, word: &[u8]) -> Vec<u8> {
+        word.iter().map(|byte| if self.random.percent(50) { byte.to_ascii_lowercase() } else { *byte }).collect()
+    }
+}

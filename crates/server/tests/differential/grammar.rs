@@ -1,0 +1,179 @@
+//! The commands that are generated, each as a line of a small grammar, with its weight.
+//!
+//! `<name>` is a random value of that kind (see [`crate::generator`]); `(a|b)` one of the alternatives; `[a|b]` one of them
+//! or nothing; a `*` after either repeats it up to three times.
+//!
+//! Two things keep both servers comparable. No expiry ends while a run lasts: times are far away or long gone. And no number
+//! that could become an offset makes a string of hundreds of megabytes.
+
+pub(crate) const COMMANDS: &[(u32, &str)] = &[
+    // Strings.
+    (40, "SET <key> <value>"),
+    (25, "SET <key> <value> [NX|XX|GET|KEEPTTL|<expiry>]*"),
+    (20, "GET <key>"),
+    (10, "APPEND <key> <value>"),
+    (10, "STRLEN <key>"),
+    (10, "(INCR|DECR) <key>"),
+    (10, "(INCRBY|DECRBY) <key> <int>"),
+    (12, "INCRBYFLOAT <key> <float>"),
+    (6, "SET <key> <int>"),
+    (6, "SET <key> <float>"),
+    (5, "GETDEL <key>"),
+    (8, "GETEX <key> [PERSIST|<expiry>]*"),
+    (12, "(GETRANGE|SUBSTR) <key> <index> <index>"),
+    (5, "GETSET <key> <value>"),
+    (5, "SETNX <key> <value>"),
+    (5, "SETEX <key> <seconds> <value>"),
+    (5, "PSETEX <key> <millis> <value>"),
+    (10, "SETRANGE <key> <offset> <value>"),
+    (8, "MGET <key> [<key>]*"),
+    (8, "MSET <key> <value> [<key> <value>]*"),
+    (5, "MSETNX <key> <value> [<key> <value>]*"),
+    (6, "LCS <word> <word> [LEN|IDX|WITHMATCHLEN|MINMATCHLEN <int>]*"),
+    (3, "SET <word> <text>"),
+    // Bitmaps.
+    (12, "SETBIT <key> <bitoffset> <bit>"),
+    (8, "GETBIT <key> <bitoffset>"),
+    (10, "BITCOUNT <key> [<index> <index> [BYTE|BIT]]"),
+    (10, "BITPOS <key> <bit> [<index> [<index> [BYTE|BIT]]]"),
+    (10, "BITOP (AND|OR|XOR|NOT) <key> <key> [<key>]*"),
+    (4, "BITOP NOT <key> <key>"),
+    (
+        12,
+        "BITFIELD <key> [GET <field> <fieldoffset>|SET <field> <fieldoffset> <fieldvalue>|INCRBY <field> <fieldoffset> <fieldvalue>|OVERFLOW (WRAP|SAT|FAIL)]*",
+    ),
+    (4, "BITFIELD_RO <key> [GET <field> <fieldoffset>]*"),
+    // Keys.
+    (6, "(DEL|UNLINK) <key> [<key>]*"),
+    (8, "(EXISTS|TOUCH) <key> [<key>]*"),
+    (5, "TYPE <key>"),
+    (8, "EXPIRE <key> <seconds> [NX|XX|GT|LT]*"),
+    (8, "PEXPIRE <key> <millis> [NX|XX|GT|LT]*"),
+    (8, "EXPIREAT <key> <unix> [NX|XX|GT|LT]*"),
+    (8, "PEXPIREAT <key> <unixms> [NX|XX|GT|LT]*"),
+    (12, "(TTL|PTTL|EXPIRETIME|PEXPIRETIME) <key>"),
+    (5, "PERSIST <key>"),
+    (6, "(RENAME|RENAMENX) <key> <key>"),
+    (8, "COPY <key> <key> [REPLACE|DB <db>]*"),
+    (6, "MOVE <key> <db>"),
+    (3, "RANDOMKEY"),
+    (5, "KEYS <pattern>"),
+    (5, "SCAN 0 [MATCH <pattern>|COUNT (1|5|100)|TYPE (string|list|STRING|bogus)]*"),
+    (2, "SCAN <junk>"),
+    (8, "OBJECT (ENCODING|REFCOUNT|IDLETIME|FREQ) <key>"),
+    (6, "DBSIZE"),
+    (8, "SELECT <db>"),
+    (3, "SWAPDB <db> <db>"),
+    (1, "FLUSHDB [ASYNC|SYNC]"),
+    (1, "FLUSHALL [ASYNC|SYNC]"),
+    // Connections.
+    (3, "PING [<value>]"),
+    (3, "ECHO <value>"),
+    (2, "CLIENT SETNAME (<value>|name|\"\"|a-b)"),
+    (2, "CLIENT GETNAME"),
+    (1, "CLIENT (NO-EVICT|GETREDIR|UNPAUSE|UNBLOCK|ID|INFO) [on|off|<int>]"),
+    (1, "CLIENT KILL (ID|TYPE|USER|SKIPME|LADDR) <junk>"),
+    (1, "CLIENT LIST (ID|TYPE) <junk>"),
+    (1, "CLIENT PAUSE (abc|-1|1.5|0x10) [<junk>]"),
+    (1, "CLIENT <junk>"),
+    (1, "HELLO <junk>"),
+    (1, "HELLO 3 (SETNAME <value>|AUTH <junk> <junk>|<junk>|AUTH <junk>)"),
+    (1, "AUTH <junk> [<junk>]"),
+    // The server.
+    (
+        2,
+        "COMMAND GETKEYS (SET <key> <value>|MSET <key> <value> <key> <value>|BITOP AND <key> <key>|OBJECT ENCODING <key>|PING x|DEL <key> <key>|<junk> <key>|COPY <key> <key>|BITFIELD <key> GET u8 0|LCS <key> <key>|RENAME <key> <key>|GET|GETEX <key>|SWAPDB 0 1)",
+    ),
+    (1, "COMMAND (COUNT|LIST|INFO|DOCS|GETKEYS|GETKEYSANDFLAGS|<junk>) <junk>"),
+    (1, "COMMAND LIST FILTERBY (PATTERN|ACLCAT|MODULE|<junk>) <junk>"),
+    (
+        2,
+        "CONFIG GET (appendfsync|timeout|maxmemory|maxmemory-policy|proto-max-bulk-len|nothing|hash-max-ziplist-entries|HZ)",
+    ),
+    (2, "CONFIG SET (timeout|maxmemory-samples|maxmemory-policy|appendfsync|bogus|databases) <junk>"),
+    (1, "CONFIG <junk>"),
+    (1, "TIME [<junk>]"),
+    (1, "LASTSAVE [<junk>]"),
+    (1, "OBJECT <junk> [<key>]"),
+    (1, "<junk> [<value>]*"),
+    (1, "INFO <junk>"),
+];
+
+/// Makes keys of another type, for servers that have lists: so that commands meet the wrong type.
+pub(crate) const OTHER_TYPES: &[(u32, &str)] = &[(8, "RPUSH <key> <value>")];
+
+/// One node of a parsed line.
+#[derive(Clone, Debug)]
+pub(crate) enum Node {
+    Word(Vec<u8>),
+    /// A value by the name of its kind.
+    Value(String),
+    /// One of several sequences, or nothing where optional; repeated up to so many times.
+    Choice {
+        alternatives: Vec<Vec<Node>>,
+        optional: bool,
+        times_max: usize,
+    },
+}
+
+/// How often a `*` may repeat.
+const REPEAT_MAX: usize = 3;
+
+/// Parses a line of the grammar.
+pub(crate) fn parse(line: &str) -> Vec<Node> {
+    let mut rest = line;
+    let mut alternatives = parse_alternatives(&mut rest, line);
+    assert!(rest.is_empty() && alternatives.len() == 1, "a bracket too many in {line}");
+    alternatives.remove(0)
+}
+
+/// Sequences divided by `|`, up to a closing bracket or the end.
+fn parse_alternatives(rest: &mut &str, line: &str) -> Vec<Vec<Node>> {
+    let mut alternatives = vec![Vec::new()];
+    loop {
+        *rest = rest.trim_start_matches(' ');
+        let Some(first) = rest.chars().next() else { return alternatives };
+        match first {
+            ')' | ']' => return alternatives,
+            '|' => {
+                *rest = &rest[1..];
+                alternatives.push(Vec::new());
+            }
+            _ => {
+                let node = parse_node(first, rest, line);
+                alternatives.last_mut().expect("there is always one").push(node);
+            }
+        }
+    }
+}
+
+fn parse_node(first: char, rest: &mut &str, line: &str) -> Node {
+    match first {
+        '(' | '[' => {
+            *rest = &rest[1..];
+            let alternatives = parse_alternatives(rest, line);
+            let close = if first == '(' { ')' } else { ']' };
+            *rest = rest.strip_prefix(close).unwrap_or_else(|| panic!("no {close} in {line}"));
+            let times_max = match rest.strip_prefix('*') {
+                Some(after) => {
+                    *rest = after;
+                    REPEAT_MAX
+                }
+                None => 1,
+            };
+            Node::Choice { alternatives, optional: first == '[', times_max }
+        }
+        '<' => {
+            let end = rest.find('>').unwrap_or_else(|| panic!("no > in {line}"));
+            let name = rest[1..end].to_owned();
+            *rest = &rest[end + 1..];
+            Node::Value(name)
+        }
+        _ => {
+            let end = rest.find([' ', '|', ')', ']']).unwrap_or(rest.len());
+            let word = crate::words::split(&rest[..end]).remove(0);
+            *rest = &rest[end..];
+            Node::Word(word)
+        }
+    }
+}

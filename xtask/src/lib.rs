@@ -1,0 +1,1 @@
+//! Checks of the repository itself. They are the tests of this package; there is nothing to call.
