@@ -18,7 +18,7 @@ mod storage;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use super::option::{Effect, OptionDef};
+use super::option::OptionDef;
 
 const THEMES: [&[OptionDef]; 7] = [
     network::OPTIONS,
@@ -62,12 +62,6 @@ pub fn find(written: &[u8]) -> Option<Name> {
 impl Name {
     pub fn def(&self) -> &'static OptionDef {
         all()[self.index]
-    }
-}
-
-impl OptionDef {
-    pub fn is_ignored(&self) -> bool {
-        matches!(self.effect, Effect::Ignored(_))
     }
 }
 
