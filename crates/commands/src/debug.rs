@@ -160,7 +160,7 @@ fn protocol(session: &mut Session, host: &dyn Host, args: &Args<'_>, reply: &mut
     match args.at(2)?.to_ascii_lowercase().as_slice() {
         b"string" => reply.bulk(b"Hello World"),
         b"integer" => reply.integer(12345),
-        b"double" => reply.double(3.141),
+        b"double" => reply.double(3141.0 / 1000.0),
         b"bignum" => reply.big_number("1234567999999999999999999999999999999"),
         b"null" => reply.null(),
         b"array" => {

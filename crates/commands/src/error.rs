@@ -80,6 +80,8 @@ pub enum Error {
     InvalidProtocolVersion,
     ClientName,
     NoSuchClient,
+    /// Not an answer: the read is too long for a worker and is run again on the reader pool.
+    TooLong,
     // Of the server.
     DebugNotAllowed,
     Config {
@@ -190,6 +192,7 @@ impl fmt::Display for Error {
             Error::DebugNotAllowed => {
                 "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server."
             }
+            Error::TooLong => "ERR the read is too long for a worker",
             Error::Config { text } => return write!(f, "ERR {text}"),
             Error::Storage { text } => return write!(f, "ERR storage failed: {text}"),
             Error::Overloaded { waited_ms } => {
@@ -213,6 +216,7 @@ impl From<data::Error> for Error {
             data::Error::Overflow => Error::Overflow,
             data::Error::NotFinite => Error::NotFiniteIncrement,
             data::Error::StringTooLong => Error::StringTooLong,
+            data::Error::TooLong => Error::TooLong,
             data::Error::BadRecord(_) | data::Error::Engine(_) => Error::Storage { text: error.to_string() },
         }
     }

@@ -18,6 +18,8 @@ pub enum Error {
     NotFinite,
     /// The string would be longer than is allowed.
     StringTooLong,
+    /// The read is too long for a worker and is run again on the reader pool.
+    TooLong,
     /// A record does not read as its format says: the text names it.
     BadRecord(String),
     /// The engine failed.
@@ -33,6 +35,7 @@ impl fmt::Display for Error {
             Error::Overflow => f.write_str("overflow"),
             Error::NotFinite => f.write_str("not finite"),
             Error::StringTooLong => f.write_str("string too long"),
+            Error::TooLong => f.write_str("too long for a worker"),
             Error::BadRecord(text) => write!(f, "unreadable record: {text}"),
             Error::Engine(error) => error.fmt(f),
         }

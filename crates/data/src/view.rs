@@ -12,6 +12,9 @@ use crate::key::{self, Parts, Position, SpaceId};
 use crate::keyspace::{KeyCount, Keyspace};
 use crate::turn::Turn;
 
+/// Bytes of one value that a worker reads; longer reads go to the reader pool. About a tenth of a millisecond.
+const WORKER_READ_BYTES_MAX: u64 = 256 << 10;
+
 /// A place to read keys from.
 #[derive(Clone, Copy)]
 pub struct View<'v> {
@@ -20,6 +23,8 @@ pub struct View<'v> {
     batch: Option<&'v Batch>,
     turn: &'v Turn,
     db: u16,
+    /// A long read is to be refused with [`Error::TooLong`], as the reader pool can take it.
+    has_pool: bool,
 }
 
 /// A key that is there: its header and the bytes of its record.
@@ -45,7 +50,7 @@ impl Found<'_> {
 impl<'v> View<'v> {
     /// Reads of database `db`, of what `engine` shows.
     pub fn new(engine: engine::View<'v>, keyspace: &'v Keyspace, turn: &'v Turn, db: u16) -> Self {
-        View { engine, keyspace, batch: None, turn, db }
+        View { engine, keyspace, batch: None, turn, db, has_pool: false }
     }
 
     /// The same, through an open batch.
@@ -54,6 +59,17 @@ impl<'v> View<'v> {
         'v: 'b,
     {
         View { engine: self.engine.through(batch.pending()), batch: Some(batch), ..self }
+    }
+
+    /// The same for a read that may move to the reader pool: see [`View::admit`].
+    pub fn before_pool(self) -> Self {
+        View { has_pool: true, ..self }
+    }
+
+    /// Says whether a read of so many bytes may go on here. On a worker, where it would hold up others, a long one
+    /// may not: it is run again on the reader pool.
+    pub fn admit(&self, bytes: u64) -> Result<()> {
+        if self.has_pool && bytes > WORKER_READ_BYTES_MAX { Err(Error::TooLong) } else { Ok(()) }
     }
 
     /// Another database.

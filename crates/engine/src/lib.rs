@@ -21,4 +21,4 @@ pub use error::{Error, OpenError};
 pub use families::Family;
 pub use open::{Durability, Engine, EngineOptions, EngineStats, counter_value};
 pub use pending::Pending;
-pub use view::{Cursor, Direction, Snapshot, Value, View};
+pub use view::{Cursor, Direction, Record, Snapshot, Value, View};

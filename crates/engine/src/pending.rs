@@ -16,6 +16,10 @@ use hashbrown::hash_map::EntryRef;
 use crate::families::Family;
 
 type Overlay = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+/// Part of an overlay, in key order.
+pub(crate) type OverlayRange<'a> = std::collections::btree_map::Range<'a, Vec<u8>, Option<Vec<u8>>>;
+/// A record as an overlay has it; None: deleted.
+pub(crate) type OverlayRecord<'a> = (&'a [u8], Option<&'a [u8]>);
 
 /// A record of [`Family::Keys`] as the batch knows it.
 #[derive(Clone, Debug)]

@@ -3,7 +3,6 @@
 //! A [`View`] has no way to write. It is cheap to copy and lives as long as what it looks at.
 
 use std::cmp::Ordering;
-use std::collections::btree_map::Range;
 use std::iter::Peekable;
 use std::ops::{Bound, Deref};
 
@@ -12,7 +11,7 @@ use rust_rocksdb::{DB, DBPinnableSlice, DBRawIteratorWithThreadMode, ReadOptions
 use crate::error::Error;
 use crate::families::Family;
 use crate::open::Engine;
-use crate::pending::{Known, Pending};
+use crate::pending::{Known, OverlayRange, OverlayRecord, Pending};
 
 /// A state of the database that stays as it is while others write.
 pub struct Snapshot<'e> {
@@ -57,6 +56,9 @@ impl Deref for Value<'_> {
         }
     }
 }
+
+/// Key and value of a record.
+pub type Record<'c> = (&'c [u8], &'c [u8]);
 
 /// Which way a [`Cursor`] goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,19 +128,19 @@ impl<'e> View<'e> {
 
 /// The overlay's side of a cursor.
 enum Written<'k> {
-    Forward(Peekable<Range<'k, Vec<u8>, Option<Vec<u8>>>>),
-    Backward(Peekable<std::iter::Rev<Range<'k, Vec<u8>, Option<Vec<u8>>>>>),
+    Forward(Peekable<OverlayRange<'k>>),
+    Backward(Peekable<std::iter::Rev<OverlayRange<'k>>>),
 }
 
 impl<'k> Written<'k> {
-    fn new(range: Range<'k, Vec<u8>, Option<Vec<u8>>>, direction: Direction) -> Self {
+    fn new(range: OverlayRange<'k>, direction: Direction) -> Self {
         match direction {
             Direction::Forward => Written::Forward(range.peekable()),
             Direction::Backward => Written::Backward(range.rev().peekable()),
         }
     }
 
-    fn peek(&mut self) -> Option<(&'k [u8], Option<&'k [u8]>)> {
+    fn peek(&mut self) -> Option<OverlayRecord<'k>> {
         let entry = match self {
             Written::Forward(iter) => iter.peek(),
             Written::Backward(iter) => iter.peek(),
@@ -173,7 +175,7 @@ pub struct Cursor<'k> {
 impl Cursor<'_> {
     /// The next record, or None at the end.
     #[allow(clippy::should_implement_trait, reason = "lends from itself, which Iterator cannot")]
-    pub fn next(&mut self) -> Result<Option<(&[u8], &[u8])>, Error> {
+    pub fn next(&mut self) -> Result<Option<Record<'_>>, Error> {
         loop {
             self.step();
             let written = self.written.as_mut().and_then(Written::peek);

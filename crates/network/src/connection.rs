@@ -20,6 +20,7 @@ use resp::{Encoder, Parser, Protocol, Span};
 
 use crate::clients::ClientRecord;
 use crate::output::{Output, Written};
+use crate::settings::OutputLimit;
 use crate::shard::Shard;
 use crate::stream::{ReadHalf, WriteHalf};
 
@@ -31,6 +32,8 @@ const READ_AHEAD_MAX: usize = 1 << 20;
 /// Unsent replies at which the client's next commands wait. Generous, as some clients send a whole pipeline before
 /// they read the first reply: below this they are served as Redis would.
 const OUTPUT_HIGH_WATER: usize = 64 << 20;
+/// Replies that a client may leave unread before it has authenticated, as in Redis.
+const UNAUTHENTICATED_OUTPUT_MAX: usize = 1024;
 /// An idle connection gives back a read buffer that has grown beyond this.
 const IDLE_BUFFER_MAX: usize = 64 << 10;
 
@@ -224,7 +227,10 @@ impl Connection {
         };
         self.note_output(shard, state, written);
         if !state.output.is_empty() {
-            let limit = *shard.common.settings.output_limit.read();
+            let limit = match state.session.authenticated {
+                true => *shard.common.settings.output_limit.read(),
+                false => OutputLimit { hard_bytes: UNAUTHENTICATED_OUTPUT_MAX, ..OutputLimit::default() },
+            };
             if state.output.is_over(limit, Instant::now()) {
                 self.close_over_limit(shard, state);
             }

@@ -315,7 +315,7 @@ impl Connection {
 
 /// The command that the arguments call, if this client may run it.
 fn admit(args: &Args<'_>, state: &State) -> Result<&'static Command, (Error, Option<&'static Command>)> {
-    let command = table::resolve(args).map_err(|error| (error, None))?;
+    let command = table::resolve(args).map_err(|error| (error, table::lookup(args).ok()))?;
     if !state.session.authenticated && !command.marks.has(Marks::NO_AUTH) {
         return Err((Error::NoAuth, Some(command)));
     }

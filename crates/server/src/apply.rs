@@ -51,7 +51,12 @@ pub fn apply(config: &Config, targets: &Targets, keyspace: &Keyspace) {
         _ => SyncPolicy::EverySecond,
     });
 
-    keyspace.settings.string_len_max.store(config.get_bytes("proto-max-bulk-len"), Ordering::Relaxed);
+    let values = &keyspace.settings;
+    let number = |name| u32::try_from(config.get_int(name)).unwrap_or(0);
+    values.string_len_max.store(config.get_bytes("proto-max-bulk-len"), Ordering::Relaxed);
+    values.is_lfu.store(config.get_enum("maxmemory-policy").ends_with("-lfu"), Ordering::Relaxed);
+    values.lfu_log_factor.store(number("lfu-log-factor"), Ordering::Relaxed);
+    values.lfu_decay_minutes.store(number("lfu-decay-time"), Ordering::Relaxed);
     commands::slowlog::set_slower_than_us(config.get_int("slowlog-log-slower-than"));
     commands::slowlog::set_len_max(size("slowlog-max-len"));
     targets.log_level.set(config.get_enum("loglevel"));

@@ -144,6 +144,12 @@ impl<'s> BatchProcessor<'s> {
                     let outcome = self.run_command(command, &args, db, &mut Encoder::new(&mut answer, protocol));
                     match outcome {
                         Ok(()) => {}
+                        Err(Error::TooLong) => {
+                            answer.truncate(start);
+                            request.payload.answer = answer;
+                            self.done.push((request, Next::Pool));
+                            return self.commit();
+                        }
                         Err(error) => {
                             answer.truncate(start);
                             commands::stats::count_error(&error.code());
@@ -185,7 +191,7 @@ impl<'s> BatchProcessor<'s> {
                     self.commit_midway();
                 }
                 let view = View::new(self.shared.engine.view(), &self.shared.keyspace, &self.turn, db);
-                let view = view.through(&self.batch);
+                let view = view.through(&self.batch).before_pool();
                 let outcome = self.fenced(|| handler(&view, args, reply));
                 self.expire_noted();
                 outcome

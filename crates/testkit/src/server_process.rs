@@ -96,7 +96,7 @@ impl ServerProcess {
 
     /// Whether it runs at this moment.
     pub fn is_running(&mut self) -> bool {
-        self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+        self.child.is_some() && matches!(self.exit_status(), Ok(None))
     }
 
     /// Its process id, while it runs.
@@ -144,8 +144,8 @@ impl ServerProcess {
     fn wait_until_ready(&mut self) -> io::Result<()> {
         let deadline = Instant::now() + START_LIMIT;
         while Instant::now() < deadline {
-            if !self.is_running() {
-                return Err(self.failure("ended while it started"));
+            if let Some(status) = self.exit_status()? {
+                return Err(self.failure(&format!("ended while it started ({status})")));
             }
             if self.answers() {
                 return Ok(());
@@ -162,6 +162,11 @@ impl ServerProcess {
             Ok(_) => true,
             Err(_) => false,
         }
+    }
+
+    /// How it ended, if it was started and has ended by itself.
+    fn exit_status(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.child.as_mut().map_or(Ok(None), Child::try_wait)
     }
 
     fn failure(&self, what: &str) -> io::Error {

@@ -87,7 +87,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         arity: Arity::AtLeast(2),
         keys: &[KeySpec::first(&["RO", "access"])],
         group: Group::Bitmap,
-        marks: Marks::LONG,
+        marks: Marks::NONE,
         doc: Doc::new(
             "2.6.0",
             "Counts the bits that are set in a string or in a part of it.",
@@ -109,7 +109,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         arity: Arity::AtLeast(3),
         keys: &[KeySpec::first(&["RO", "access"])],
         group: Group::Bitmap,
-        marks: Marks::LONG,
+        marks: Marks::NONE,
         doc: Doc::new(
             "2.8.7",
             "Finds the first bit of a string, or of a part of it, that is set or clear.",

@@ -181,7 +181,7 @@ impl Condition {
         // Times before 1970 are before every expiry that a key can have.
         let at_ms = u64::try_from(at_ms).unwrap_or(0);
         match meta.expire_at_ms {
-            Some(current_ms) => !self.nx && !(self.gt && at_ms <= current_ms) && !(self.lt && at_ms >= current_ms),
+            Some(current_ms) => !(self.nx || self.gt && at_ms <= current_ms || self.lt && at_ms >= current_ms),
             None => !self.xx && !self.gt,
         }
     }

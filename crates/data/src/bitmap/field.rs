@@ -134,7 +134,7 @@ mod tests {
             let sign = if field.signed && n == 0 { -1 } else { 1 };
             value += sign * weight * i128::from(bit_at(window, bit + n));
         }
-        i64::try_from(value).unwrap()
+        i64::try_from(value).expect("64 bits")
     }
 
     proptest! {
@@ -161,7 +161,7 @@ mod tests {
         #[test]
         fn wrapping_keeps_the_value_modulo_the_width(field in any_type(), a: i64, b: i64) {
             let value = i128::from(a) + i128::from(b);
-            let wrapped = i128::from(field.fit(value, Overflow::Wrap).unwrap());
+            let wrapped = i128::from(field.fit(value, Overflow::Wrap).expect("wrapping never fails"));
             let (min, max) = field.limits();
             prop_assert!((min..=max).contains(&wrapped));
             prop_assert_eq!((wrapped - value).rem_euclid(1i128 << field.bits), 0);
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_negative_value_for_a_type_without_sign_is_too_large() {
-        let byte = FieldType::new(false, 8).unwrap();
+        let byte = FieldType::new(false, 8).expect("a type");
         assert_eq!(byte.fit(byte.given(-1), Overflow::Saturate), Some(255));
         assert_eq!(byte.fit(byte.given(-2), Overflow::Wrap), Some(254));
         assert_eq!(byte.fit(byte.given(-1), Overflow::Fail), None);
@@ -197,11 +197,11 @@ mod tests {
 
     #[test]
     fn the_lowest_values_of_all_are_too_large_for_narrow_types() {
-        let byte = FieldType::new(true, 8).unwrap();
+        let byte = FieldType::new(true, 8).expect("a type");
         assert_eq!(byte.fit(byte.given(i64::MIN + 127), Overflow::Saturate), Some(127));
         assert_eq!(byte.fit(byte.given(i64::MIN + 128), Overflow::Saturate), Some(-128));
         assert_eq!(byte.fit(byte.given(i64::MIN + 1), Overflow::Wrap), Some(1));
-        let widest = FieldType::new(true, 64).unwrap();
+        let widest = FieldType::new(true, 64).expect("a type");
         assert_eq!(widest.fit(widest.given(i64::MIN), Overflow::Fail), Some(i64::MIN));
     }
 }

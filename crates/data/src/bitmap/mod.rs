@@ -61,7 +61,9 @@ pub fn set(tx: &mut Tx<'_>, key: &[u8], old: Option<Meta>, at: u64, set: bool) -
 
 /// How many bits of a range are set. What lies behind the end is clear.
 pub fn count(view: &View<'_>, text: &Text<'_>, range: Range<u64>) -> Result<u64> {
-    let mut chunks = text.chunks(view, bytes_of(&range));
+    let bytes = bytes_of(&range);
+    view.admit(bytes.end.saturating_sub(bytes.start))?;
+    let mut chunks = text.chunks(view, bytes);
     let mut total = 0;
     while let Some((number, bytes)) = chunks.next()? {
         total += bits::count_range(bytes, &within(&range, number, bytes).range);
@@ -71,7 +73,9 @@ pub fn count(view: &View<'_>, text: &Text<'_>, range: Range<u64>) -> Result<u64>
 
 /// The first bit of a range that is set, or clear. The range ends where the string does, or before.
 pub fn find(view: &View<'_>, text: &Text<'_>, range: Range<u64>, set: bool) -> Result<Option<u64>> {
-    let mut chunks = text.chunks(view, bytes_of(&range));
+    let bytes = bytes_of(&range);
+    view.admit(bytes.end.saturating_sub(bytes.start))?;
+    let mut chunks = text.chunks(view, bytes);
     // Up to here nothing was found.
     let mut at = range.start;
     while let Some((number, bytes)) = chunks.next()? {

@@ -192,28 +192,28 @@ proptest! {
         let mut model = bytes.clone();
         db.put(KEY, &bytes);
         let fields: Vec<(FieldType, u64, i64)> =
-            fields.into_iter().map(|(bits, at, value)| (FieldType::new(true, bits).unwrap(), at, value)).collect();
-        let end = fields.iter().map(|(field, at, _)| at + u64::from(field.bits())).max().unwrap();
+            fields.into_iter().map(|(bits, at, value)| (FieldType::new(true, bits).expect("a type"), at, value)).collect();
+        let end = fields.iter().map(|(field, at, _)| at + u64::from(field.bits())).max().expect("a field");
         if model.len() < end.div_ceil(8) as usize {
             model.resize(end.div_ceil(8) as usize, 0);
         }
         let mut tx = db.tx();
-        let old = tx.find_kind(KEY, Kind::String).unwrap();
-        let mut patch = Patch::new(&tx, KEY, old, end).unwrap();
+        let old = tx.find_kind(KEY, Kind::String).expect("find");
+        let mut patch = Patch::new(&tx, KEY, old, end).expect("a patch");
         for (field, at, value) in fields.iter().copied() {
-            let value = field.fit(value.into(), Overflow::Wrap).unwrap();
-            patch.set(&tx, field, at, value).unwrap();
-            prop_assert_eq!(patch.get(&tx, field, at).unwrap(), value);
+            let value = field.fit(value.into(), Overflow::Wrap).expect("wrapping never fails");
+            patch.set(&tx, field, at, value).expect("a write");
+            prop_assert_eq!(patch.get(&tx, field, at).expect("a read"), value);
             for n in 0..u64::from(field.bits()) {
                 set_bit_of(&mut model, at + n, value >> (u64::from(field.bits()) - 1 - n) & 1 == 1);
             }
         }
-        patch.apply(&mut tx).unwrap();
+        patch.apply(&mut tx).expect("a write");
         db.commit();
         prop_assert!(db.bytes(KEY).as_ref() == Some(&model));
         for (field, at, _) in fields {
             let bits = (0..u64::from(field.bits())).fold(0u64, |bits, n| bits << 1 | u64::from(bit_of(&model, at + n)));
-            let read = db.read(KEY, |view, text| get_field(view, Some(text), field, at)).unwrap();
+            let read = db.read(KEY, |view, text| get_field(view, Some(text), field, at)).expect("a string");
             prop_assert_eq!((read as u64) << (64 - field.bits()) >> (64 - field.bits()), bits);
         }
     }

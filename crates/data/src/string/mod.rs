@@ -86,6 +86,7 @@ impl<'v> Text<'v> {
     /// Visits a range of its bytes in consecutive pieces, without putting them together. What lies behind the end is left
     /// out. `view` is where the string was found.
     pub fn copy_range(&self, view: &View<'_>, range: Range<u64>, visit: &mut impl FnMut(&[u8])) -> Result<()> {
+        view.admit(range.end.saturating_sub(range.start))?;
         let end = range.end.min(self.len);
         let range = range.start.min(end)..end;
         let Some(parts) = self.found.meta.parts else {

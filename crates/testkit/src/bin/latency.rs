@@ -31,13 +31,20 @@ const LEAD: Duration = Duration::from_millis(50);
 const SIGNIFICANT_DIGITS: u8 = 3;
 
 fn main() -> ExitCode {
-    match Plan::from_arguments().and_then(|plan| run(&plan).map_err(|error| error.to_string())) {
+    let plan = match Plan::from_arguments() {
+        Ok(plan) => plan,
+        Err(error) => {
+            eprintln!("latency: {error}\nusage: {USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(&plan) {
         Ok(report) => {
             println!("{report}");
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("latency: {error}\nusage: {USAGE}");
+            eprintln!("latency: {error}");
             ExitCode::from(2)
         }
     }

@@ -29,11 +29,18 @@ const USAGE: &str = "crash --server PATH [--rounds N] [--writers N] [--seed N] [
 const UPTIME_MIN_MS: u64 = 20;
 
 fn main() -> ExitCode {
-    match Plan::from_arguments().and_then(|plan| run(&plan).map_err(|error| error.to_string())) {
+    let plan = match Plan::from_arguments() {
+        Ok(plan) => plan,
+        Err(error) => {
+            eprintln!("crash: {error}\nusage: {USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(&plan) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("crash: {error}\nusage: {USAGE}");
+            eprintln!("crash: {error}");
             ExitCode::from(2)
         }
     }
