@@ -47,8 +47,8 @@ impl Server {
     fn at(address: String, process: Option<Process>, dir: Option<TempDir>) -> Server {
         let info = match Wire::connect(&address).call(&[b"INFO", b"server"]) {
             Reply::Bulk(text) => String::from_utf8_lossy(&text).into_owned(),
-            // A server under a password does not tell.
-            _ => String::new(),
+            // A server under a password tells nobody; it is of the same release as the others.
+            _ => return Server { address, process, dir, ..Self::of_shared_release() },
         };
         let is_catamaran = info_field(&info, "server_name") == Some("catamaran");
         let version = info_field(&info, "redis_version").and_then(|text| {
@@ -56,6 +56,12 @@ impl Server {
             Some((numbers.next()?, numbers.next()?))
         });
         Server { address, version: version.unwrap_or((7, 2)), is_catamaran, process, dir }
+    }
+
+    /// What [`shared`] is, without being it.
+    fn of_shared_release() -> Server {
+        let shared = shared();
+        Server { address: String::new(), version: shared.version, is_catamaran: shared.is_catamaran, process: None, dir: None }
     }
 
     /// A new connection, as bare as it comes.
