@@ -46,5 +46,5 @@ pub use data::glob;
 pub use error::{Error, Result};
 pub use keys::{Begin, Find, KeySpec};
 pub use session::{ClientFilter, Effect, Host, ReplyMode, Session, Shutdown};
-pub use slice::{Call, Slice};
+pub use slice::{Call, Slice, SlowCall};
 pub use store::Store;

@@ -24,6 +24,8 @@ pub enum ReplyMode {
     Off,
     /// Not the next one.
     SkipNext,
+    /// Not that of the command that runs, unless it is the one that turns replies on.
+    Skipping,
 }
 
 /// The state of one client.

@@ -5,6 +5,8 @@
 //! along as literals, so that the order of replies needs no thought on the other side. The slice comes
 //! back as its own answer, so that its buffers serve the client's next one.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use resp::{Protocol, Span};
 
@@ -26,6 +28,21 @@ pub struct Slice {
     pub next: usize,
     /// The replies so far, encoded, in order.
     pub answer: Vec<u8>,
+    /// Calls that took long, for whoever knows the client.
+    pub slow: Vec<SlowCall>,
+}
+
+/// A call that took long.
+#[derive(Clone, Copy, Debug)]
+pub struct SlowCall {
+    /// Which command.
+    pub command: &'static Command,
+    /// Its first argument in the slice's spans.
+    pub first: u32,
+    /// Number of its arguments.
+    pub count: u32,
+    /// How long it ran.
+    pub busy: Duration,
 }
 
 /// One command of a slice, or a reply that is known already.
@@ -75,6 +92,7 @@ impl Slice {
         self.literals.clear();
         self.next = 0;
         self.answer.clear();
+        self.slow.clear();
     }
 
     /// What the slice occupies in the channel, in bytes.

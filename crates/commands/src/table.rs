@@ -102,6 +102,11 @@ pub fn shown(command: &'static Command) -> &'static Command {
     container_of(command).filter(|container| container.marks.has(Marks::HIDDEN_SUBCOMMANDS)).unwrap_or(command)
 }
 
+/// True if the arguments begin an HTTP request or are one of its header lines, as Redis recognises them.
+pub fn is_http(args: &Args<'_>) -> bool {
+    args.is(0, "post") || args.is(0, "host:")
+}
+
 /// The command that the arguments call, its arity checked.
 pub fn resolve(args: &Args<'_>) -> Result<&'static Command> {
     let command = lookup(args)?;

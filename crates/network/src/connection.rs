@@ -191,6 +191,10 @@ impl Connection {
             let flight = state.flight.take();
             match response {
                 Ok(mut slice) => {
+                    for slow in std::mem::take(&mut slice.slow) {
+                        let args = slice.args(slow.first, slow.count);
+                        self.note_slow(shard, &state, slow.command, &args, slow.busy);
+                    }
                     let answer = std::mem::take(&mut slice.answer);
                     slice.clear();
                     slice.answer = self.send(shard, &mut state, answer);

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
-use commands::{Args, Call, Command, Effect, Error, Marks, ReplyMode, Run, Slice, stats, table};
+use commands::{Args, Call, Command, Effect, Error, Host, Marks, ReplyMode, Run, Slice, slowlog, stats, table};
 use resp::{Encoder, Limits, Span};
 
 use crate::connection::{Connection, Ending, Flight, HeldCommand, State};
@@ -172,6 +172,13 @@ impl Connection {
                 if let Some(command) = command {
                     stats::of(command).rejected.fetch_add(1, Ordering::Relaxed);
                 }
+                if table::is_http(&args) {
+                    // Somebody's browser was made to send this: none of what follows shall be run.
+                    tracing::warn!(client = self.record.id, "closing a client that speaks HTTP");
+                    state.ending = Ending::AfterFlush;
+                    state.spans = spans;
+                    return Verdict::Stop;
+                }
                 self.refuse(state, slice, &error);
                 Verdict::Next
             }
@@ -214,7 +221,10 @@ impl Connection {
             return Verdict::HoldForAnswers;
         }
         self.note_command(shard, state, command);
-        let (started, mode_before) = (Instant::now(), state.session.reply_mode);
+        let started = Instant::now();
+        if state.session.reply_mode == ReplyMode::SkipNext {
+            state.session.reply_mode = ReplyMode::Skipping;
+        }
         let start = slice.literals.len();
         // HELLO answers in the protocol that it sets, and tells the encoder so.
         let mut reply = Encoder::new(&mut slice.literals, state.session.protocol);
@@ -226,14 +236,15 @@ impl Connection {
             Effect::None
         });
         let failed = slice.literals.get(start) == Some(&b'-');
-        stats::count_call(command, started.elapsed(), failed);
+        let busy = started.elapsed();
+        stats::count_call(command, busy, failed);
+        self.note_slow(shard, state, command, args, busy);
         self.record.publish(&state.session);
-        let mode = &mut state.session.reply_mode;
-        if mode_before == ReplyMode::SkipNext && *mode == ReplyMode::SkipNext {
-            *mode = ReplyMode::On;
+        if state.session.reply_mode != ReplyMode::On {
             slice.literals.truncate(start);
-        } else if *mode == ReplyMode::Off {
-            slice.literals.truncate(start);
+        }
+        if state.session.reply_mode == ReplyMode::Skipping {
+            state.session.reply_mode = ReplyMode::On;
         }
         push_literal(slice, start);
         self.carry_out(shard, state, slice, effect, start)
@@ -300,10 +311,25 @@ impl Connection {
         let start = slice.literals.len();
         match state.session.reply_mode {
             ReplyMode::On => Encoder::new(&mut slice.literals, state.session.protocol).error(&error.to_string()),
-            ReplyMode::SkipNext => state.session.reply_mode = ReplyMode::On,
+            ReplyMode::SkipNext | ReplyMode::Skipping => state.session.reply_mode = ReplyMode::On,
             ReplyMode::Off => {}
         }
         push_literal(slice, start);
+    }
+
+    /// Records a command that took long, with who sent it.
+    pub(crate) fn note_slow(
+        &self,
+        shard: &Shard,
+        state: &State,
+        command: &'static Command,
+        args: &Args<'_>,
+        busy: Duration,
+    ) {
+        if slowlog::is_slow(command, busy) {
+            let at_unix = shard.common.now_us() / 1_000_000;
+            slowlog::record(command, args, busy, at_unix, self.record.address(), &state.session.name);
+        }
     }
 
     fn note_command(&self, shard: &Shard, state: &State, command: &'static Command) {

@@ -154,4 +154,8 @@ impl Host for Common {
     fn set_active_expire(&self, on: bool) {
         self.control.set_active_expire(on);
     }
+
+    fn log(&self, text: &str) {
+        tracing::warn!("DEBUG LOG: {text}");
+    }
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use bridge::{ReplySlot, StorageRequest, StorageResponse, answer_all};
-use commands::{Args, Call, Command, Error, Marks, Run, Slice};
+use commands::{Args, Call, Command, Error, Marks, Run, Slice, SlowCall};
 use data::{Batch, SpaceId, Turn, Tx, View};
 use engine::Durability;
 use resp::{Encoder, Protocol};
@@ -163,6 +163,9 @@ impl<'s> BatchProcessor<'s> {
                     }
                     let now = Instant::now();
                     commands::stats::count_call(command, now - before, answer.get(start) == Some(&b'-'));
+                    if commands::slowlog::is_slow(command, now - before) {
+                        request.payload.slow.push(SlowCall { command, first, count, busy: now - before });
+                    }
                     before = now;
                     if silent {
                         answer.truncate(start);

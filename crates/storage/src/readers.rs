@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use commands::{Call, Error, Run, Store};
+use commands::{Call, Error, Run, SlowCall, Store};
 use data::{Turn, View};
 use resp::Encoder;
 
@@ -40,14 +40,20 @@ fn finish(
     work: impl FnOnce(Running<'_>, &mut Encoder<'_>) -> Result<(), Error>,
 ) {
     let mut answer = std::mem::take(&mut request.payload.answer);
-    if let Some(&call @ Call::Run { command, protocol, silent, .. }) = request.payload.calls.get(request.payload.next) {
+    if let Some(&call @ Call::Run { command, first, count, protocol, silent, .. }) =
+        request.payload.calls.get(request.payload.next)
+    {
         let (start, begun) = (answer.len(), Instant::now());
         if let Err(error) = work(Running { request: &request, call }, &mut Encoder::new(&mut answer, protocol)) {
             answer.truncate(start);
             commands::stats::count_error(&error.code());
             Encoder::new(&mut answer, protocol).error(&error.to_string());
         }
-        commands::stats::count_call(command, begun.elapsed(), answer.get(start) == Some(&b'-'));
+        let busy = begun.elapsed();
+        commands::stats::count_call(command, busy, answer.get(start) == Some(&b'-'));
+        if commands::slowlog::is_slow(command, busy) {
+            request.payload.slow.push(SlowCall { command, first, count, busy });
+        }
         if silent {
             answer.truncate(start);
         }

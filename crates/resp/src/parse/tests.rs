@@ -1,3 +1,5 @@
+//! The parser beside tables of what Redis answers, whole, byte by byte and in pieces.
+
 use proptest::prelude::*;
 
 use super::*;
