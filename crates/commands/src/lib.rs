@@ -27,7 +27,11 @@ mod info;
 mod introspection;
 mod keys;
 mod latency;
+#[cfg(test)]
+mod lone_host;
 mod memory;
+#[cfg(test)]
+mod reference;
 mod scripting;
 mod server;
 mod session;

@@ -97,18 +97,18 @@ pub(crate) static COMMANDS: &[Command] = &[
     help("script|help", Group::Scripting, "5.0.0", script_help),
 ];
 
-/// Fails unless what follows the subcommand is nothing, or one of two words. Both mean the same here.
-fn check_flush_mode(args: &Args<'_>, refusal: &'static str) -> Result<()> {
-    match args.len() {
-        2 => Ok(()),
-        3 if args.is(2, "sync") || args.is(2, "async") => Ok(()),
-        3 => Err(Error::sentence(refusal)),
-        _ => Err(table::misused_subcommand(args)),
-    }
+/// True if what follows the subcommand is nothing, or one of two words. Both mean the same here.
+fn is_flush_mode(args: &Args<'_>) -> bool {
+    args.len() == 2 || args.len() == 3 && (args.is(2, "sync") || args.is(2, "async"))
 }
 
 fn flush_functions(_: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    check_flush_mode(args, "ERR FUNCTION FLUSH only supports SYNC|ASYNC option")?;
+    if args.len() > 3 {
+        return Err(table::misused_subcommand(args));
+    }
+    if !is_flush_mode(args) {
+        return Err(Error::sentence("ERR FUNCTION FLUSH only supports SYNC|ASYNC option"));
+    }
     reply.ok();
     Ok(())
 }
@@ -154,7 +154,9 @@ fn scripts_exist(_: &mut Session, _: &dyn Host, args: &Args<'_>, reply: &mut Rep
 }
 
 fn flush_scripts(_: &mut Session, _: &dyn Host, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<Effect> {
-    check_flush_mode(args, "ERR SCRIPT FLUSH only support SYNC|ASYNC option")?;
+    if !is_flush_mode(args) {
+        return Err(Error::sentence("ERR SCRIPT FLUSH only support SYNC|ASYNC option"));
+    }
     reply.ok();
     Ok(Effect::None)
 }

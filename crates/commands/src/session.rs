@@ -174,3 +174,6 @@ pub trait Host {
     /// Writes a line to the server's log (`DEBUG LOG`).
     fn log(&self, _text: &str) {}
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,6 +33,14 @@ struct Log {
     entries: VecDeque<Entry>,
 }
 
+impl Log {
+    fn push(&mut self, entry: Entry, len_max: usize) {
+        self.entries.push_front(Entry { id: self.next_id, ..entry });
+        self.next_id += 1;
+        self.entries.truncate(len_max);
+    }
+}
+
 pub(crate) static COMMANDS: &[Command] = &[
     container("slowlog", Group::Server, Marks::NONE, "2.2.12", "Groups the commands about the slow log."),
     Command {
@@ -133,11 +141,7 @@ pub fn record(
         client_name: client_name.to_vec(),
     };
     let len_max = LEN_MAX.load(Ordering::Relaxed);
-    let mut log = lock();
-    let id = log.next_id;
-    log.next_id += 1;
-    log.entries.push_front(Entry { id, ..entry });
-    log.entries.truncate(len_max);
+    lock().push(entry, len_max);
 }
 
 /// The newest entries, at most so many.
@@ -226,4 +230,66 @@ fn shorten_arg(arg: &[u8]) -> Vec<u8> {
     }
     let rest = format!("... ({} more bytes)", arg.len() - ARG_LEN_MAX);
     [&arg[..ARG_LEN_MAX], rest.as_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use resp::Span;
+
+    use super::*;
+    use crate::table;
+
+    fn shortened(name: &str, words: &[String]) -> Vec<String> {
+        let (mut buf, mut spans) = (Vec::new(), Vec::new());
+        for word in words {
+            spans.push(Span { start: buf.len() as u32, len: word.len() as u32 });
+            buf.extend_from_slice(word.as_bytes());
+        }
+        let command = table::find(name).expect("a command");
+        let kept = shorten(command, &Args::new(&buf, &spans));
+        kept.into_iter().map(|arg| String::from_utf8(arg).expect("text")).collect()
+    }
+
+    #[test]
+    fn the_log_keeps_the_newest_entries_and_counts_their_ids_on() {
+        let mut log = Log { next_id: 0, entries: VecDeque::new() };
+        let entry = Entry {
+            id: 0,
+            at_unix: 1,
+            busy_us: 2,
+            args: Vec::new(),
+            client_address: String::new(),
+            client_name: Vec::new(),
+        };
+        for len_max in [2, 2, 2, 1, 0, 5] {
+            log.push(entry.clone(), len_max);
+        }
+        assert_eq!(log.entries.iter().map(|entry| entry.id).collect::<Vec<_>>(), [5]);
+        log.push(entry, 5);
+        assert_eq!(log.entries.iter().map(|entry| entry.id).collect::<Vec<_>>(), [6, 5]);
+    }
+
+    #[test]
+    fn long_arguments_and_many_arguments_are_shortened_as_in_redis() {
+        let words: Vec<String> = (0..34).map(|n| format!("w{n}")).collect();
+        let kept = shortened("mset", &words);
+        assert_eq!((kept.len(), kept[30].as_str(), kept[31].as_str()), (32, "w30", "... (3 more arguments)"));
+        assert_eq!(shortened("mset", &words[..32]).len(), 32);
+        let kept = shortened("set", &["set".to_owned(), "x".repeat(128), "x".repeat(130)]);
+        assert_eq!((kept[1].len(), &kept[2][128..]), (128, "... (2 more bytes)"));
+    }
+
+    #[test]
+    fn secrets_are_not_kept() {
+        let kept = shortened("auth", &["auth".to_owned(), "user".to_owned(), "secret".to_owned()]);
+        assert_eq!(kept, ["auth", "(redacted)", "(redacted)"]);
+    }
+
+    #[test]
+    fn a_command_as_slow_as_the_limit_is_slow() {
+        let command = table::find("get").expect("a command");
+        // What the options say at first.
+        assert!(is_slow(command, Duration::from_micros(10_000)));
+        assert!(!is_slow(command, Duration::from_micros(9_999)));
+    }
 }

@@ -180,3 +180,6 @@ fn unknown(args: &Args<'_>) -> Error {
 fn printable(text: &[u8], len_max: usize) -> String {
     String::from_utf8_lossy(&text[..text.len().min(len_max)]).into_owned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ use storage::StorageServer;
 use tokio::sync::mpsc;
 
 use crate::apply::{Targets, apply};
-use crate::config::{Config, Origin};
+use crate::config::{Config, Origin, is_secret};
 use crate::machine;
 use crate::runtime_config::RuntimeConfig;
 
@@ -124,7 +124,11 @@ impl Control for ServerControl {
 
     fn config_set(&self, pairs: &[(&[u8], &[u8])]) -> Result<()> {
         let mut config = self.config.lock();
-        config.set(pairs, Origin::Remote).map_err(|error| Error::Config { text: error.to_string() })?;
+        let changed = config.set(pairs, Origin::Remote).map_err(|error| Error::Config { text: error.to_string() })?;
+        for name in changed {
+            let value = if is_secret(name.as_bytes()) { "(secret)".to_owned() } else { value_of(&config, name) };
+            tracing::info!("option {name} is now '{value}'");
+        }
         if let Some(storage) = self.storage.get() {
             apply(&config, &self.targets, storage.keyspace());
         }
@@ -147,4 +151,10 @@ impl Control for ServerControl {
             tracing::debug!("a shutdown is under way");
         }
     }
+}
+
+/// An option as `CONFIG GET` shows it.
+fn value_of(config: &Config, name: &str) -> String {
+    let found = config.matching(&[name.as_bytes()], |pattern, name| pattern == name);
+    found.first().map(|(_, value)| String::from_utf8_lossy(value).into_owned()).unwrap_or_default()
 }

@@ -20,6 +20,14 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    // Ignoring these would leave open what the file means to close.
+    let unsupported = config.renames().first().map(|line| line.error("rename-command is not supported"));
+    let unsupported =
+        unsupported.or(config.users().first().map(|line| line.error("access control lists are not supported")));
+    if let Some(error) = unsupported {
+        eprintln!("{error}");
+        return ExitCode::FAILURE;
+    }
     let log_level = match logging::start(&config) {
         Ok(level) => level,
         Err(error) => {

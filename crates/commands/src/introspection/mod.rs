@@ -4,7 +4,7 @@ mod describe;
 
 use crate::args::Args;
 use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
-use crate::container::{help, write_help};
+use crate::container::write_help;
 use crate::error::{Error, Result};
 use crate::session::{Effect, Host, Session};
 use crate::table;
@@ -112,7 +112,15 @@ pub(crate) static COMMANDS: &[Command] = &[
         ),
         run: Run::Session(get_keys_and_flags),
     },
-    help("command|help", Group::Server, "5.0.0", list_subcommands),
+    Command {
+        name: "command|help",
+        arity: Arity::Exactly(2),
+        keys: &[],
+        group: Group::Server,
+        marks: Marks::ANY_TIME.and(Marks::CONNECTION),
+        doc: Doc::new("5.0.0", "Explains the subcommands.", "O(1)", &[]),
+        run: Run::Session(list_subcommands),
+    },
 ];
 
 /// What `COMMAND` lists: everything that is not a subcommand.

@@ -41,10 +41,9 @@ use std::path::{Path, PathBuf};
 
 pub use error::{ConfigError, RewriteError, SetError};
 pub use load::Directive;
-pub use option::{Change, Effect, OptionDef};
-pub use set::{Origin, Pair, pairs};
-pub use startup::{Startup, usage, version};
-pub use table::all as options;
+pub use option::{Effect, OptionDef};
+pub use set::Origin;
+pub use startup::Startup;
 pub use value::{OutputLimit, SavePoint, Value};
 
 use option::Kind;

@@ -85,12 +85,3 @@ impl Config {
 
 /// An option's name and what it shall be.
 pub type Pair<'a> = (&'a [u8], &'a [u8]);
-
-/// The pairs of a `CONFIG SET`, where each name must have a value.
-pub fn pairs<'a>(args: &[&'a [u8]]) -> Result<Vec<Pair<'a>>, SetError> {
-    let chunks = args.chunks_exact(2);
-    if !chunks.remainder().is_empty() {
-        return Err(SetError::Syntax);
-    }
-    Ok(chunks.map(|pair| (pair[0], pair[1])).collect())
-}

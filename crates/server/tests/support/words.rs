@@ -9,7 +9,7 @@ pub(crate) fn split(line: &str) -> Vec<Vec<u8>> {
             Some(quoted) => unquote(quoted, line),
             None => {
                 let end = rest.find(' ').unwrap_or(rest.len());
-                (rest[..end].as_bytes().to_vec(), &rest[end..])
+                (rest.as_bytes()[..end].to_vec(), &rest[end..])
             }
         };
         words.push(word);

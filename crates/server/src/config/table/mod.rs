@@ -18,7 +18,7 @@ mod storage;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use super::option::{Effect, OptionDef};
+use super::option::OptionDef;
 
 const THEMES: [&[OptionDef]; 7] = [
     network::OPTIONS,
@@ -65,17 +65,11 @@ impl Name {
     }
 }
 
-impl OptionDef {
-    pub fn is_ignored(&self) -> bool {
-        matches!(self.effect, Effect::Ignored(_))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
 
-    use super::super::option::{Change, Empty, Kind};
+    use super::super::option::{Change, Effect, Empty, Kind};
     use super::super::parse::{Source, parse};
     use super::super::value::Value;
     use super::super::words;

@@ -1,6 +1,6 @@
 //! `catamaran.conf` at the root of the repository says everything, and says it right.
 
-use super::super::option::{Kind, OptionDef};
+use super::super::option::{Effect, Kind, OptionDef};
 use super::super::parse::{Source, parse};
 use super::super::value::Value;
 use super::super::{Config, table, words};
@@ -26,7 +26,7 @@ fn every_option_that_is_heeded_is_documented_with_its_default() {
     let missing: Vec<&str> = table::all()
         .iter()
         .zip(&defaults.values)
-        .filter(|(def, _)| !def.is_ignored() && !def.hidden)
+        .filter(|(def, _)| !matches!(def.effect, Effect::Ignored(_)) && !def.hidden)
         .filter(|(def, default)| !settings.iter().any(|(other, value)| other.name == def.name && value == *default))
         .map(|(def, _)| def.name)
         .collect();

@@ -1,6 +1,7 @@
 //! Our answers beside those of a real Redis 7.0.15, which `record_redis.py` wrote down.
 
-use super::super::{Config, Origin, pairs, words};
+use super::super::set::Pair;
+use super::super::{Config, Origin, SetError, words};
 use super::start;
 
 const RECORDED: &str = include_str!("redis-7.0.15.txt");
@@ -87,4 +88,13 @@ fn config_set_answers_as_redis_does() {
     }
     assert!(wrong.is_empty(), "{} of {seen} are not as expected:\n{}", wrong.len(), wrong.join("\n"));
     assert!(seen > 500, "only {seen} answers were recorded");
+}
+
+/// The pairs of a `CONFIG SET`, where each name must have a value.
+fn pairs<'a>(args: &[&'a [u8]]) -> Result<Vec<Pair<'a>>, SetError> {
+    let chunks = args.chunks_exact(2);
+    if !chunks.remainder().is_empty() {
+        return Err(SetError::Syntax);
+    }
+    Ok(chunks.map(|pair| (pair[0], pair[1])).collect())
 }
