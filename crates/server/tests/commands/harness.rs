@@ -61,7 +61,13 @@ impl Server {
     /// What [`shared`] is, without being it.
     fn of_shared_release() -> Server {
         let shared = shared();
-        Server { address: String::new(), version: shared.version, is_catamaran: shared.is_catamaran, process: None, dir: None }
+        Server {
+            address: String::new(),
+            version: shared.version,
+            is_catamaran: shared.is_catamaran,
+            process: None,
+            dir: None,
+        }
     }
 
     /// A new connection, as bare as it comes.
