@@ -18,6 +18,7 @@ mod words;
 
 mod harness;
 
+mod atomicity;
 mod bitmap;
 mod chunks;
 mod config;

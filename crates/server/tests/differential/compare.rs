@@ -233,6 +233,8 @@ fn rule(args: &[&[u8]]) -> Rule {
         ("scan", "0") => Rule::Iteration,
         ("scan" | "hello" | "time" | "lastsave" | "info", _) => Rule::SameErrors,
         ("client", "id" | "info" | "list") | ("command", "count" | "list" | "info" | "docs") => Rule::SameErrors,
+        // A pattern names options that only one of the two has.
+        ("config", "get") if args.iter().any(|arg| arg.iter().any(|byte| b"*?[".contains(byte))) => Rule::SameErrors,
         (name, "help") if ["client", "config", "command", "object"].contains(&name) => Rule::SameErrors,
         _ => Rule::Same,
     }
