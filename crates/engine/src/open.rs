@@ -100,10 +100,10 @@ impl Engine {
         Snapshot::new(self)
     }
 
-    /// Reads records of [`Family::Keys`] in one go into a batch.
+    /// Reads records of [`Family::Keys`], given in key order, in one go into a batch.
     pub fn read_ahead(&self, keys: &[Vec<u8>], pending: &mut Pending) -> Result<(), Error> {
         let options = ReadOptions::default();
-        let batch = self.db.batched_multi_get_pinned_batch_cf_opt(self.handle(Family::Keys), keys, false, &options)?;
+        let batch = self.db.batched_multi_get_pinned_batch_cf_opt(self.handle(Family::Keys), keys, true, &options)?;
         for (index, key) in keys.iter().enumerate() {
             if let Some(found) = batch.get(index) {
                 pending.remember(key, found?);

@@ -209,7 +209,11 @@ impl Pending {
     }
 
     pub(crate) fn for_each_dirty(&self, mut visit: impl FnMut(Family, &[u8], Option<&[u8]>)) {
-        for (key, slot) in self.keys.iter().filter(|(_, slot)| slot.dirty) {
+        // In key order: each insertion into the memtable then finds most of its path in the cache, as it is that of the
+        // one before.
+        let mut keys: Vec<_> = self.keys.iter().filter(|(_, slot)| slot.dirty).collect();
+        keys.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        for (key, slot) in keys {
             visit(Family::Keys, key, slot.value.as_deref());
         }
         for family in [Family::Meta, Family::Elements, Family::Scores, Family::Expires] {

@@ -112,6 +112,8 @@ impl<'s> BatchProcessor<'s> {
                 });
             }
         }
+        self.ahead.sort_unstable();
+        self.ahead.dedup();
         // With a single one the handler's own lookup is as good.
         if self.ahead.len() > 1
             && let Err(error) = self.shared.engine.read_ahead(&self.ahead, self.batch.pending_mut())
