@@ -3,17 +3,21 @@
 import asyncio
 
 import redis.asyncio as redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, ResponseError
 
 from checklist import LOCKED_PASSWORD, LOCKED_PORT, SERVER_PORT, SERVER_SOCKET, Checklist, equal, expect_error
 
-SOCKET_LIMIT_S = 60.0
+SOCKET_LIMIT_S = 20.0
 LARGE = bytes(range(256)) * (5 * 1024 * 1024 // 256)
 TASKS = 50
 
 
 def connect(protocol: int, **options) -> redis.Redis:
-    return redis.Redis(port=SERVER_PORT, protocol=protocol, socket_timeout=SOCKET_LIMIT_S, **options)
+    return redis.Redis(
+        port=SERVER_PORT, protocol=protocol, socket_timeout=SOCKET_LIMIT_S, retry=Retry(NoBackoff(), 1), **options
+    )
 
 
 async def fails(kind, text: str, reply) -> None:
@@ -66,6 +70,14 @@ async def a_pipeline_answers_in_order_and_keeps_its_errors_apart(client, _):
         equal((first, type(second), third), (True, ResponseError, b"abc"))
 
 
+async def a_pipeline_of_5_mb_values_survives(client, _):
+    async with client.pipeline(transaction=False) as pipe:
+        for number in range(3):
+            pipe.set(f"large:{number}", LARGE)
+        equal(await pipe.execute(), [True] * 3)
+    assert await client.mget([f"large:{number}" for number in range(3)]) == [LARGE] * 3
+
+
 async def tasks_share_the_connection_pool(client, protocol):
     async with connect(protocol, max_connections=TASKS) as shared:
 
@@ -112,6 +124,7 @@ CHECKS = [
     keys_expire,
     scan_iter_finds_every_key,
     a_pipeline_answers_in_order_and_keeps_its_errors_apart,
+    a_pipeline_of_5_mb_values_survives,
     tasks_share_the_connection_pool,
     names_info_and_config_parse,
     errors_have_redis_classes_and_texts,
