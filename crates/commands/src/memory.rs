@@ -1,10 +1,12 @@
-//! `MEMORY`: what the server's memory is used for. What a key takes is a question to storage, and asked
-//! elsewhere.
+//! `MEMORY`: what the server's memory is used for, and what a key takes.
+
+use data::{View, string};
 
 use crate::args::Args;
-use crate::command::{Arity, Command, Doc, Group, Marks, Reply, Run};
+use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
 use crate::container::{container, help, write_help};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::keys::KeySpec;
 use crate::session::{Effect, Host, Session};
 
 pub(crate) static COMMANDS: &[Command] = &[
@@ -64,6 +66,20 @@ pub(crate) static COMMANDS: &[Command] = &[
             "response_policy:special",
         ]),
         run: Run::Session(stats),
+    },
+    Command {
+        name: "memory|usage",
+        arity: Arity::AtLeast(3),
+        keys: &[KeySpec::at(2, &["RO"])],
+        group: Group::Server,
+        marks: Marks::NONE,
+        doc: Doc::new(
+            "4.0.0",
+            "Estimates what a key and its value take.",
+            "O(1)",
+            &[Arg::key(), Arg::new("count", ArgKind::Integer).token("SAMPLES").optional()],
+        ),
+        run: Run::Read(usage),
     },
     help("memory|help", Group::Server, "4.0.0", list_subcommands),
 ];
@@ -171,3 +187,25 @@ const HELP: &[&str] = &[
     "STATS",
     "    Tell what memory is used for.",
 ];
+
+/// Bytes of a record beside its key and value: the record key's prefix, the header, and what RocksDB adds to each.
+const RECORD_OVERHEAD_BYTES: u64 = 48;
+
+/// What the key's records take, before compression.
+fn usage(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    match args.len() {
+        3 => {}
+        5 if args.is(3, "samples") => {
+            if args.integer(4)? < 0 {
+                return Err(Error::Syntax);
+            }
+        }
+        _ => return Err(Error::Syntax),
+    }
+    let key = args.at(2)?;
+    match string::find(view, key)? {
+        Some(text) => reply.integer((key.len() as u64 + text.len() + RECORD_OVERHEAD_BYTES) as i64),
+        None => reply.null(),
+    }
+    Ok(())
+}

@@ -78,6 +78,8 @@ pub(crate) struct State {
     pub(crate) ended_input: bool,
     /// Waits for a timer (`DEBUG SLEEP`, `CLIENT PAUSE`); commands are not looked at meanwhile.
     pub(crate) asleep: bool,
+    /// The task does not wait for the socket, as enough is buffered: whoever makes room wakes it.
+    reading_held: bool,
     /// A buffer of the dispatcher's, kept for its allocation.
     pub(crate) spans: Vec<Span>,
 }
@@ -102,6 +104,7 @@ impl Connection {
             ending: Ending::Open,
             ended_input: false,
             asleep: false,
+            reading_held: false,
             spans: Vec::new(),
         };
         Connection { record, socket, state: RefCell::new(state) }
@@ -149,7 +152,8 @@ impl Connection {
                 if !flushing && !state.output.is_empty() {
                     return Poll::Ready(true);
                 }
-                if !state.may_read() {
+                state.reading_held = !state.may_read();
+                if state.reading_held {
                     return Poll::Pending;
                 }
                 let wanted = state.parser.wanted().max(READ_MIN);
@@ -217,6 +221,15 @@ impl Connection {
             }
         }
         self.process(shard);
+        self.resume_reading();
+    }
+
+    /// Wakes the connection's task if it stopped reading and there is room again.
+    pub(crate) fn resume_reading(&self) {
+        let state = self.state.borrow();
+        if state.reading_held && state.may_read() {
+            self.record.waker.wake();
+        }
     }
 
     /// Sends replies, or queues them. Gives the buffer back, empty.

@@ -75,6 +75,23 @@ fn a_client_that_never_reads_does_not_stop_the_others() {
 }
 
 #[test]
+fn a_pipeline_larger_than_any_buffer_is_served_to_its_end() {
+    once(|db| {
+        for (count, len) in [(2, 1 << 20), (100, 60_000), (2000, 10_000)] {
+            let value = vec![b'v'; len];
+            let request: Vec<u8> = (0..count).flat_map(|_| encode(&[b"SET", b"large", &value])).collect();
+            let mut writer = db.wire.writer();
+            thread::scope(|scope| {
+                scope.spawn(|| writer.write_all(&request));
+                for n in 0..count {
+                    assert_eq!(db.wire.read().to_string(), "+OK", "reply {n} of {count} times {len} bytes");
+                }
+            });
+        }
+    });
+}
+
+#[test]
 fn errors_within_a_pipeline_stop_nothing() {
     both(|db| {
         db.wire.send(b"SET k abc\r\nINCR k\r\nGET k\r\nNOSUCH\r\nGET\r\nSET k 1\r\nINCR k\r\n");
