@@ -185,6 +185,16 @@ pub struct StorageFacts {
     pub engine_cache_misses: u64,
     /// Time that writes were held back by RocksDB, in microseconds.
     pub engine_stall_us: u64,
+    /// Bytes in the hot tier.
+    pub hot_tier_bytes: u64,
+    /// Most bytes there.
+    pub hot_tier_bytes_max: u64,
+    /// Records there.
+    pub hot_tier_records: u64,
+    /// Lookups that it answered.
+    pub hot_tier_hits: u64,
+    /// Lookups that went on to RocksDB.
+    pub hot_tier_misses: u64,
     /// Memtables.
     pub memtable_bytes: u64,
     /// Block cache.

@@ -83,6 +83,18 @@ impl Batch {
         self.expired_keys += 1;
     }
 
+    /// Notes the record of a key if the hot tier has it. The caller holds the key's latch.
+    pub fn remember_hot(&mut self, record_key: &[u8], keyspace: &Keyspace) -> bool {
+        if self.pending.knows(record_key) {
+            return true;
+        }
+        let record = keyspace.hot().get(record_key);
+        if let Some(record) = &record {
+            self.pending.remember(record_key, Some(record));
+        }
+        record.is_some()
+    }
+
     /// True if there is nothing to commit.
     pub fn is_clean(&self) -> bool {
         self.pending.is_clean()
@@ -134,6 +146,7 @@ impl Batch {
         }
         let outcome = engine.commit(&self.pending, durability);
         if outcome.is_ok() {
+            keyspace.hot().publish(&self.pending);
             keyspace.publish(self);
             keyspace.expired_keys.fetch_add(self.expired_keys, std::sync::atomic::Ordering::Relaxed);
         }

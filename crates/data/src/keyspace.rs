@@ -11,6 +11,7 @@ use engine::{Direction, Durability, Engine, Family, Pending};
 use crate::access::Accesses;
 use crate::batch::Batch;
 use crate::error::{Error, Result};
+use crate::hot::HotTier;
 use crate::key::SpaceId;
 
 /// The version of everything this crate writes to disk. Any other is refused.
@@ -18,6 +19,9 @@ pub const FORMAT_VERSION: u32 = 1;
 /// Versions of values are reserved on disk in blocks of this many, so that none is used twice
 /// after a crash and not every new value costs a write.
 const VERSION_BLOCK: u64 = 1 << 20;
+
+/// Size of the hot tier unless it is chosen, in bytes.
+const HOT_TIER_DEFAULT_BYTES: u64 = 16 << 20;
 
 const FORMAT: &[u8] = b"format";
 const SEED: &[u8] = b"seed";
@@ -61,6 +65,7 @@ struct Database {
 pub struct Keyspace {
     databases: Box<[Database]>,
     seed: u64,
+    hot: HotTier,
     next_space: AtomicU32,
     next_version: AtomicU64,
     /// The least version that a restart may hand out.
@@ -149,6 +154,7 @@ impl Keyspace {
         Ok(Keyspace {
             databases: list.into_boxed_slice(),
             seed: u64_of(SEED, get(SEED)?)?,
+            hot: HotTier::new(HOT_TIER_DEFAULT_BYTES),
             next_space: AtomicU32::new(fresh),
             next_version: AtomicU64::new(next_version),
             reserved_version: AtomicU64::new(reserved),
@@ -164,6 +170,16 @@ impl Keyspace {
     pub fn database_count(&self) -> u16 {
         // Built from a u16 in `open`.
         u16::try_from(self.databases.len()).unwrap_or(u16::MAX)
+    }
+
+    /// The same with a hot tier of a size in bytes.
+    pub fn with_hot_tier(self, size_bytes: u64) -> Keyspace {
+        Keyspace { hot: HotTier::new(size_bytes), ..self }
+    }
+
+    /// Recently used records.
+    pub fn hot(&self) -> &HotTier {
+        &self.hot
     }
 
     /// The seed of the key hash.

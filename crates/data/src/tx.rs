@@ -64,9 +64,14 @@ impl<'t> Tx<'t> {
     pub fn find(&mut self, user_key: &[u8]) -> Result<Option<Meta>> {
         let record_key = self.view().record_key(user_key);
         if !self.batch.pending().knows(&record_key) {
-            let engine = self.engine.view();
-            let stored = engine.get(Family::Keys, &record_key)?;
-            self.batch.pending_mut().remember(&record_key, stored.as_deref());
+            match self.keyspace.hot().get(&record_key) {
+                Some(record) => self.batch.pending_mut().remember(&record_key, Some(&record)),
+                None => {
+                    let engine = self.engine.view();
+                    let stored = engine.get(Family::Keys, &record_key)?;
+                    self.batch.pending_mut().remember(&record_key, stored.as_deref());
+                }
+            }
         }
         let (accesses, settings) = (self.keyspace.accesses(), &self.keyspace.settings);
         let known = self.view().find_record(&record_key)?.map(|found| found.meta);

@@ -25,6 +25,8 @@ pub struct View<'v> {
     db: u16,
     /// A long read is to be refused with [`Error::TooLong`], as the reader pool can take it.
     has_pool: bool,
+    /// The worker holds the latches of the command's keys.
+    has_latch: bool,
 }
 
 /// A key that is there: its header and the bytes of its record.
@@ -50,7 +52,7 @@ impl Found<'_> {
 impl<'v> View<'v> {
     /// Reads of database `db`, of what `engine` shows.
     pub fn new(engine: engine::View<'v>, keyspace: &'v Keyspace, turn: &'v Turn, db: u16) -> Self {
-        View { engine, keyspace, batch: None, turn, db, has_pool: false }
+        View { engine, keyspace, batch: None, turn, db, has_pool: false, has_latch: false }
     }
 
     /// The same, through an open batch.
@@ -64,6 +66,11 @@ impl<'v> View<'v> {
     /// The same for a read that may move to the reader pool: see [`View::admit`].
     pub fn before_pool(self) -> Self {
         View { has_pool: true, ..self }
+    }
+
+    /// The same for a worker that holds the latches of the keys: what it finds may be kept in the hot tier.
+    pub fn latched(self, has_latch: bool) -> Self {
+        View { has_latch, ..self }
     }
 
     /// Says whether a read of so many bytes may go on here. On a worker, where it would hold up others, a long one
@@ -195,11 +202,29 @@ impl<'v> View<'v> {
 
     /// The record as it lies there, expired or not.
     pub(crate) fn find_record(&self, record_key: &[u8]) -> Result<Option<Found<'v>>> {
-        let Some(record) = self.engine.get(Family::Keys, record_key)? else { return Ok(None) };
+        let Some(record) = self.record(record_key)? else { return Ok(None) };
         let Some((meta, body_at)) = Meta::decode(&record) else {
             return Err(Error::BadRecord(format!("keys {record_key:02x?}")));
         };
         Ok(Some(Found { meta, record, body_at }))
+    }
+
+    fn record(&self, record_key: &[u8]) -> Result<Option<Value<'v>>> {
+        if let Some(known) = self.engine.known(Family::Keys, record_key) {
+            return Ok(known);
+        }
+        if self.engine.is_snapshot() {
+            return Ok(self.engine.get(Family::Keys, record_key)?);
+        }
+        let hot = self.keyspace.hot();
+        if let Some(record) = hot.get(record_key) {
+            return Ok(Some(Value::Shared(record)));
+        }
+        let stored = self.engine.get(Family::Keys, record_key)?;
+        if let Some(record) = stored.as_deref().filter(|_| self.has_latch) {
+            hot.fill(record_key, record);
+        }
+        Ok(stored)
     }
 
     /// One part of a value.

@@ -208,7 +208,8 @@ impl Pending {
         self.keys.values().any(|slot| slot.dirty)
     }
 
-    pub(crate) fn for_each_dirty(&self, mut visit: impl FnMut(Family, &[u8], Option<&[u8]>)) {
+    /// Visits everything that the commit writes, but for the counters.
+    pub fn for_each_dirty(&self, mut visit: impl FnMut(Family, &[u8], Option<&[u8]>)) {
         // In key order: each insertion into the memtable then finds most of its path in the cache, as it is that of the
         // one before.
         let mut keys: Vec<_> = self.keys.iter().filter(|(_, slot)| slot.dirty).collect();

@@ -5,6 +5,7 @@
 use std::cmp::Ordering;
 use std::iter::Peekable;
 use std::ops::{Bound, Deref};
+use std::sync::Arc;
 
 use rust_rocksdb::{DB, DBPinnableSlice, DBRawIteratorWithThreadMode, ReadOptions, SnapshotWithThreadMode};
 
@@ -42,6 +43,8 @@ pub struct View<'e> {
 pub enum Value<'e> {
     /// Written or read ahead by the open batch.
     Batch(&'e [u8]),
+    /// Kept by somebody else.
+    Shared(Arc<[u8]>),
     /// In a memtable or a block of the cache, which stays pinned meanwhile.
     Pinned(DBPinnableSlice<'e>),
 }
@@ -52,6 +55,7 @@ impl Deref for Value<'_> {
     fn deref(&self) -> &[u8] {
         match self {
             Value::Batch(bytes) => bytes,
+            Value::Shared(bytes) => bytes,
             Value::Pinned(slice) => slice,
         }
     }
@@ -87,14 +91,19 @@ impl<'e> View<'e> {
         self.snapshot.is_some()
     }
 
+    /// What the open batch knows of a record: None if nothing, Some(None) if it is absent.
+    pub fn known(&self, family: Family, key: &[u8]) -> Option<Option<Value<'e>>> {
+        match self.pending?.lookup(family, key) {
+            Known::Absent => Some(None),
+            Known::Present(value) => Some(Some(Value::Batch(value))),
+            Known::Nothing => None,
+        }
+    }
+
     /// The value of one record.
     pub fn get(&self, family: Family, key: &[u8]) -> Result<Option<Value<'e>>, Error> {
-        if let Some(pending) = self.pending {
-            match pending.lookup(family, key) {
-                Known::Absent => return Ok(None),
-                Known::Present(value) => return Ok(Some(Value::Batch(value))),
-                Known::Nothing => {}
-            }
+        if let Some(known) = self.known(family, key) {
+            return Ok(known);
         }
         let handle = self.engine.handle(family);
         let found = match self.snapshot {

@@ -75,7 +75,8 @@ impl ServerFactory {
         let engine = Arc::new(engine);
         let databases = u16::try_from(self.config.get_int("databases")).unwrap_or(u16::MAX);
         let keyspace = Keyspace::open(&engine, databases)
-            .map_err(|error| format!("the database in {} cannot be used: {error}", path.display()))?;
+            .map_err(|error| format!("the database in {} cannot be used: {error}", path.display()))?
+            .with_hot_tier(runtime.hot_tier_bytes);
         let bound = listen::bind(&self.config)?;
 
         let metrics = Arc::new(RuntimeMetrics::default());

@@ -8,6 +8,8 @@ use engine::EngineOptions;
 use crate::config::Config;
 use crate::machine::Machine;
 
+/// Part of the machine's memory that the hot tier gets, one in so many.
+const HOT_TIER_SHARE: u64 = 32;
 /// Least block cache that is derived, in bytes.
 const BLOCK_CACHE_MIN: u64 = 64 << 20;
 
@@ -45,6 +47,8 @@ pub struct RuntimeConfig {
     pub reader_queue: usize,
     /// Capacity of the message channel.
     pub channel: ChannelLimits,
+    /// The hot tier, in bytes; zero: none.
+    pub hot_tier_bytes: u64,
     /// The engine's buffers.
     pub engine: EngineOptions,
     /// How long a stopping server waits for what is in flight.
@@ -69,6 +73,10 @@ impl RuntimeConfig {
             storage_threads: or(given("storage-threads"), (cores / 2).max(1)),
             reader_threads: or(given("reader-threads"), (cores / 2).max(2)),
             reader_queue: given("reader-queue"),
+            hot_tier_bytes: match config.get_bytes("hot-tier-size") {
+                1 => machine.memory_bytes / HOT_TIER_SHARE,
+                bytes => bytes,
+            },
             channel: ChannelLimits { requests: given("storage-queue-requests"), bytes: given("storage-queue-bytes") },
             engine: EngineOptions {
                 block_cache_bytes: usize::try_from(block_cache).unwrap_or(usize::MAX),

@@ -107,7 +107,10 @@ impl<'s> BatchProcessor<'s> {
                     let Some(key) = args.get(index) else { return };
                     let position = view.position(key);
                     if self.held.try_latch(stripe_of(position)) {
-                        self.ahead.push(data::key::record(view.space(), position, key));
+                        let record_key = data::key::record(view.space(), position, key);
+                        if !self.batch.remember_hot(&record_key, &self.shared.keyspace) {
+                            self.ahead.push(record_key);
+                        }
                     }
                 });
             }
@@ -195,8 +198,9 @@ impl<'s> BatchProcessor<'s> {
                 if command.marks.has(Marks::ITERATES) && !self.batch.is_clean() {
                     self.commit_midway();
                 }
+                let latched = self.latch_for_read(command, args);
                 let view = View::new(self.shared.engine.view(), &self.shared.keyspace, &self.turn, db);
-                let view = view.through(&self.batch).before_pool();
+                let view = view.through(&self.batch).before_pool().latched(latched);
                 let outcome = self.fenced(|| handler(&view, args, reply));
                 self.expire_noted();
                 outcome
@@ -269,6 +273,24 @@ impl<'s> BatchProcessor<'s> {
             self.shared.note_commit();
         }
         Ok(())
+    }
+
+    /// Latches the keys of a read. With one key it is only tried, as the read would do without; with several it is
+    /// waited for, so that a commit of another worker is seen in all of them or in none.
+    fn latch_for_read(&mut self, command: &Command, args: &Args<'_>) -> bool {
+        let (seed, held) = (self.shared.keyspace.seed(), &mut self.held);
+        let (mut keys, mut all) = (0, true);
+        command.visit_keys(args, |index| {
+            if let Some(key) = args.get(index) {
+                keys += 1;
+                all &= held.try_latch(stripe_of(data::key::position(seed, key)));
+            }
+        });
+        if !all && keys > 1 {
+            self.latch_keys(command, args);
+            all = true;
+        }
+        all
     }
 
     /// Latches the keys of a command that may write, waiting if it must.

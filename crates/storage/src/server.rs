@@ -108,6 +108,7 @@ impl StorageServer {
             let count = keyspace.count(db);
             (count.keys, count.volatile)
         };
+        let hot = keyspace.hot().stats();
         let engine = shared.engine.stats();
         let (memtable_bytes, block_cache_bytes) = shared.engine.memory_bytes();
         let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
@@ -130,6 +131,11 @@ impl StorageServer {
             engine_cache_hits: engine.cache_hits,
             engine_cache_misses: engine.cache_misses,
             engine_stall_us: engine.stall_micros,
+            hot_tier_bytes: hot.bytes,
+            hot_tier_bytes_max: hot.bytes_max,
+            hot_tier_records: hot.records,
+            hot_tier_hits: hot.hits,
+            hot_tier_misses: hot.misses,
             memtable_bytes,
             block_cache_bytes,
             disk_bytes: shared.engine.disk_bytes(),

@@ -260,6 +260,11 @@ pub(super) fn catamaran(text: &mut Text<'_>) {
     text.field("rocksdb_cache_hits", storage.engine_cache_hits);
     text.field("rocksdb_cache_misses", storage.engine_cache_misses);
     text.field("rocksdb_stall_usec", storage.engine_stall_us);
+    text.field("hot_tier_bytes", storage.hot_tier_bytes);
+    text.field("hot_tier_bytes_max", storage.hot_tier_bytes_max);
+    text.field("hot_tier_records", storage.hot_tier_records);
+    text.field("hot_tier_hits", storage.hot_tier_hits);
+    text.field("hot_tier_misses", storage.hot_tier_misses);
     text.field("rocksdb_memtable_bytes", storage.memtable_bytes);
     text.field("rocksdb_block_cache_bytes", storage.block_cache_bytes);
     text.field("rocksdb_disk_bytes", storage.disk_bytes);
