@@ -13,7 +13,7 @@ need_command ccache ccache
 need_libclang
 case "${1:-build}" in
   build) ;;
-  test) need_command redis-server redis-server; need_command redis-benchmark redis-tools ;;
+  test) python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv); need_command redis-server redis-server; need_command redis-benchmark redis-tools ;;
   compat) need_command tclsh tcl; need_command redis-benchmark redis-tools; need_command dpkg-source dpkg-dev ;;
   fuzz) command -v cargo-fuzz >/dev/null 2>&1 || { echo "==> installing cargo-fuzz"; cargo install --locked cargo-fuzz; } ;;
   *) echo "usage: $0 build|test|compat|fuzz" >&2; exit 2 ;;
