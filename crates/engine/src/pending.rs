@@ -213,7 +213,7 @@ impl Pending {
         // In key order: each insertion into the memtable then finds most of its path in the cache, as it is that of the
         // one before.
         let mut keys: Vec<_> = self.keys.iter().filter(|(_, slot)| slot.dirty).collect();
-        keys.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        keys.sort_unstable_by_key(|(key, _)| *key);
         for (key, slot) in keys {
             visit(Family::Keys, key, slot.value.as_deref());
         }
