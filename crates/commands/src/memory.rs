@@ -186,6 +186,8 @@ const HELP: &[&str] = &[
     "    Ask the allocator to give memory back.",
     "STATS",
     "    Tell what memory is used for.",
+    "USAGE <key> [SAMPLES <count>]",
+    "    Estimate what a key and its value take.",
 ];
 
 /// Bytes of a record beside its key and value: the record key's prefix, the header, and what RocksDB adds to each.
