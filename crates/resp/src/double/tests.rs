@@ -1,3 +1,5 @@
+//! Doubles beside what Redis prints.
+
 use super::*;
 
 fn text(value: f64) -> String {

@@ -1,3 +1,5 @@
+//! Every kind of reply in both protocols, byte by byte.
+
 use super::*;
 
 fn written(protocol: Protocol, write: impl FnOnce(&mut Encoder<'_>)) -> String {

@@ -1,3 +1,5 @@
+//! Replies read back as values, whole and in pieces.
+
 use proptest::prelude::*;
 
 use super::*;
