@@ -19,8 +19,8 @@ use crate::runtime_config::{RuntimeConfig, RuntimeMode};
 
 /// How often the stop looks whether clients are at rest.
 const DRAIN_PERIOD: Duration = Duration::from_millis(5);
-/// Blocking tasks of the background beside the reader pool: expiry, cleaning, sync, checkpoint.
-const BACKGROUND_THREADS: usize = 4;
+/// Blocking tasks of the background beside the reader pool: expiry, cleaning, sync, sizes, checkpoint.
+const BACKGROUND_THREADS: usize = 5;
 
 /// Owns the runtimes. See the module's text.
 pub struct RuntimeManager {

@@ -20,6 +20,8 @@ const COLLECT_PERIOD: Duration = Duration::from_millis(250);
 const COLLECT_STEP_MAX: usize = 64;
 /// Pause between steps while there is more, so that cleaning up leaves the disk to others.
 const COLLECT_PAUSE: Duration = Duration::from_millis(5);
+/// How often RocksDB is asked for its sizes.
+const SAMPLE_PERIOD: Duration = Duration::from_secs(1);
 /// `appendfsync everysec`.
 const SYNC_PERIOD: Duration = Duration::from_secs(1);
 
@@ -107,6 +109,15 @@ pub(crate) async fn sync(shared: Arc<Shared>) {
             let work = shared.clone();
             on_pool(&shared, move || work.sync_if_needed()).await;
         }
+    }
+}
+
+/// Publishes RocksDB's sizes.
+pub(crate) async fn sample(shared: Arc<Shared>) {
+    loop {
+        let work = shared.clone();
+        on_pool(&shared, move || work.sample_sizes()).await;
+        tokio::time::sleep(SAMPLE_PERIOD).await;
     }
 }
 

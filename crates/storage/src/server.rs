@@ -77,6 +77,7 @@ impl StorageServer {
             shared.handle.spawn(background::expire(shared.clone(), worker_count)),
             shared.handle.spawn(background::collect(shared.clone())),
             shared.handle.spawn(background::sync(shared.clone())),
+            shared.handle.spawn(background::sample(shared.clone())),
         ];
         StorageServer { shared, workers: Mutex::new(workers), background: Mutex::new(background) }
     }
@@ -100,7 +101,7 @@ impl StorageServer {
         }
     }
 
-    /// Numbers for `INFO`. Waits for nobody: counters and what RocksDB keeps in memory.
+    /// Numbers for `INFO`: counters, and sizes as last sampled. Takes no lock of RocksDB's database.
     pub fn facts(&self) -> StorageFacts {
         let shared = &self.shared;
         let (keyspace, metrics, checkpoints) = (&shared.keyspace, shared.metrics(), &shared.checkpoints);
@@ -110,7 +111,6 @@ impl StorageServer {
         };
         let hot = keyspace.hot().stats();
         let engine = shared.engine.stats();
-        let (memtable_bytes, block_cache_bytes) = shared.engine.memory_bytes();
         let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         StorageFacts {
             databases: (0..keyspace.database_count()).map(count).collect(),
@@ -136,9 +136,9 @@ impl StorageServer {
             hot_tier_records: hot.records,
             hot_tier_hits: hot.hits,
             hot_tier_misses: hot.misses,
-            memtable_bytes,
-            block_cache_bytes,
-            disk_bytes: shared.engine.disk_bytes(),
+            memtable_bytes: load(&shared.sizes.memtables),
+            block_cache_bytes: load(&shared.sizes.block_cache),
+            disk_bytes: load(&shared.sizes.tables),
             changes_since_save: load(&metrics.commit_write_commands)
                 .saturating_sub(load(&checkpoints.saved_write_commands)),
             saves: load(&checkpoints.saves),

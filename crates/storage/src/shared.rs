@@ -1,7 +1,7 @@
 //! What the workers, the reader pool and the background tasks have in common.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bridge::{MessageChannel, RuntimeMetrics};
@@ -30,11 +30,29 @@ pub(crate) struct Shared {
     pub(crate) handle: Handle,
     /// Set by each commit, cleared by each sync.
     unsynced: AtomicBool,
+    /// Sizes that RocksDB tells only under its mutex, as last sampled: so that asking for them waits for nobody.
+    pub(crate) sizes: Sizes,
     /// Removal of expired keys in the background (`DEBUG SET-ACTIVE-EXPIRE`).
     pub(crate) active_expire: AtomicBool,
 }
 
+/// In bytes, sampled about once a second.
+#[derive(Debug, Default)]
+pub(crate) struct Sizes {
+    pub(crate) memtables: AtomicU64,
+    pub(crate) block_cache: AtomicU64,
+    pub(crate) tables: AtomicU64,
+}
+
 impl Shared {
+    /// Asks RocksDB for its sizes. May block.
+    pub(crate) fn sample_sizes(&self) {
+        let (memtables, block_cache) = self.engine.memory_bytes();
+        self.sizes.memtables.store(memtables, Ordering::Relaxed);
+        self.sizes.block_cache.store(block_cache, Ordering::Relaxed);
+        self.sizes.tables.store(self.engine.disk_bytes(), Ordering::Relaxed);
+    }
+
     pub(crate) fn new(
         engine: Arc<Engine>,
         keyspace: Keyspace,
@@ -54,6 +72,7 @@ impl Shared {
             reader_permits: Arc::new(Semaphore::new(permits)),
             handle,
             unsynced: AtomicBool::new(false),
+            sizes: Sizes::default(),
             active_expire: AtomicBool::new(true),
         }
     }
