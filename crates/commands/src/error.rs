@@ -96,6 +96,7 @@ pub enum Error {
     },
     /// The worker died while it had the request.
     Unknown,
+    /// The disk takes no writes. Clients know the code from Redis, where snapshots or the log cannot be written.
     Misconf {
         text: String,
     },
@@ -217,6 +218,13 @@ impl From<data::Error> for Error {
             data::Error::NotFinite => Error::NotFiniteIncrement,
             data::Error::StringTooLong => Error::StringTooLong,
             data::Error::TooLong => Error::TooLong,
+            data::Error::NotWritten { cause, until, may_be_there } => {
+                let fate = if may_be_there { " It is not known whether this write will be there then." } else { "" };
+                let text = format!(
+                    "Errors writing to the disk: {cause}. Commands that may modify the data set are refused until {until}.{fate}"
+                );
+                Error::Misconf { text }
+            }
             data::Error::BadRecord(_) | data::Error::Engine(_) => Error::Storage { text: error.to_string() },
         }
     }

@@ -185,6 +185,24 @@ pub struct StorageFacts {
     pub engine_cache_misses: u64,
     /// Time that writes were held back by RocksDB, in microseconds.
     pub engine_stall_us: u64,
+    /// How far RocksDB holds writes back now: `normal`, `delayed` or `stopped`.
+    pub engine_stall: &'static str,
+    /// For how long that has been so, in ms.
+    pub engine_stall_ms: u64,
+    /// Times that writes began to be held back.
+    pub engine_stalls: u64,
+    /// Times that they were stopped.
+    pub engine_stops: u64,
+    /// Memtables flushed.
+    pub engine_flushes: u64,
+    /// Compactions.
+    pub engine_compactions: u64,
+    /// Errors of RocksDB's background work.
+    pub engine_background_errors: u64,
+    /// Times that such an error was overcome.
+    pub engine_resumes: u64,
+    /// Why writes are refused; None: they are not.
+    pub refusal: Option<String>,
     /// Bytes in the hot tier.
     pub hot_tier_bytes: u64,
     /// Most bytes there.

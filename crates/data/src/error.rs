@@ -22,6 +22,15 @@ pub enum Error {
     TooLong,
     /// A record does not read as its format says: the text names it.
     BadRecord(String),
+    /// The disk refused a write, or all writes are refused since it did.
+    NotWritten {
+        /// What is wrong, in the words of the operating system.
+        cause: String,
+        /// Until when writes are refused.
+        until: &'static str,
+        /// The write may be there once the database is reopened. False: it certainly is not.
+        may_be_there: bool,
+    },
     /// The engine failed.
     Engine(engine::Error),
 }
@@ -37,6 +46,7 @@ impl fmt::Display for Error {
             Error::StringTooLong => f.write_str("string too long"),
             Error::TooLong => f.write_str("too long for a worker"),
             Error::BadRecord(text) => write!(f, "unreadable record: {text}"),
+            Error::NotWritten { cause, until, .. } => write!(f, "not written ({cause}); refused until {until}"),
             Error::Engine(error) => error.fmt(f),
         }
     }
@@ -46,7 +56,18 @@ impl std::error::Error for Error {}
 
 impl From<engine::Error> for Error {
     fn from(error: engine::Error) -> Self {
-        Error::Engine(error)
+        let not_written = |until| Error::NotWritten {
+            cause: error.cause().to_owned(),
+            until,
+            may_be_there: matches!(error, engine::Error::SyncFailed(_)),
+        };
+        match error {
+            engine::Error::Full(_) => not_written("there is space again"),
+            engine::Error::Unwritable(_) | engine::Error::SyncFailed(_) | engine::Error::Poisoned => {
+                not_written("the database is reopened")
+            }
+            error => Error::Engine(error),
+        }
     }
 }
 

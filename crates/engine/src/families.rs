@@ -23,7 +23,7 @@ pub enum Family {
 }
 
 /// Number of families.
-const FAMILY_COUNT: usize = 5;
+pub(crate) const FAMILY_COUNT: usize = 5;
 
 impl Family {
     /// Every family, in the order of its number.

@@ -3,7 +3,7 @@
 //! This crate opens the database, reads it through [`View`]s, collects writes in a [`Pending`] batch
 //! that later reads of the same batch can see, and commits it as one RocksDB write. It is the only
 //! crate that names RocksDB. It knows no Redis: what a key or a value means is decided above, in `data`.
-//! It has no threads and no clock of its own.
+//! It has no threads of its own; RocksDB's tell it what happens in the background ([`Health`]).
 //!
 //! ```text
 //!   Engine ──view()──▶ View ──through(&Pending)──▶ View that sees the batch's own writes
@@ -12,13 +12,17 @@
 //! ```
 
 mod error;
+mod events;
 mod families;
+mod health;
 mod open;
 mod pending;
 mod view;
 
 pub use error::{Error, OpenError};
+pub use events::{BackgroundError, EventCounts, Health, Severity, Stall};
 pub use families::Family;
+pub use health::StallSample;
 pub use open::{Durability, Engine, EngineOptions, EngineStats, counter_value};
 pub use pending::Pending;
 pub use view::{Cursor, Direction, Record, Snapshot, Value, View};

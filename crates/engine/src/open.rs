@@ -1,6 +1,7 @@
 //! The database: opened, written to, synced, closed.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rust_rocksdb::checkpoint::Checkpoint;
@@ -11,6 +12,7 @@ use rust_rocksdb::{
 };
 
 use crate::error::{Error, OpenError};
+use crate::events::{Events, Listener};
 use crate::families::{Family, Handles, check_families};
 use crate::pending::Pending;
 use crate::view::{Snapshot, View};
@@ -52,8 +54,6 @@ pub struct EngineStats {
     pub cache_hits: u64,
     /// Block cache misses.
     pub cache_misses: u64,
-    /// Microseconds that writers were held back.
-    pub stall_micros: u64,
 }
 
 /// An open database.
@@ -65,6 +65,7 @@ pub struct Engine {
     path: PathBuf,
     /// Set when a sync failed: see [`Error::Poisoned`].
     poisoned: AtomicBool,
+    pub(crate) events: Arc<Events>,
 }
 
 impl Engine {
@@ -72,12 +73,14 @@ impl Engine {
     pub fn open(path: &Path, settings: &EngineOptions) -> Result<Engine, OpenError> {
         std::fs::create_dir_all(path).map_err(|e| OpenError::Io(format!("{}: {e}", path.display())))?;
         let cache = Cache::new_hyper_clock_cache(settings.block_cache_bytes, 0);
-        let options = database_options(settings);
+        let events = Arc::new(Events::default());
+        let mut options = database_options(settings);
+        options.add_event_listener(Listener(events.clone()));
         let families = Family::ALL
             .map(|family| ColumnFamilyDescriptor::new(family.name(), family_options(family, settings, &cache)));
         let db = DB::open_cf_descriptors(&options, path, families).map_err(|e| open_error(path, e))?;
         check_families(&db)?;
-        Ok(Engine { db, options, cache, path: path.to_owned(), poisoned: AtomicBool::new(false) })
+        Ok(Engine { db, options, cache, path: path.to_owned(), poisoned: AtomicBool::new(false), events })
     }
 
     /// The open handle of a family. A search by name, so a batch resolves all of them once instead.
@@ -131,14 +134,7 @@ impl Engine {
         }
         let mut options = WriteOptions::default();
         options.set_sync(durability == Durability::Device);
-        self.db.write_opt(&batch, &options).map_err(|error| {
-            let error = Error::from(error);
-            // With a sync asked for, a failure leaves open what reached the device.
-            if durability == Durability::Device && matches!(error, Error::Io(_)) {
-                self.poisoned.store(true, Ordering::Release);
-            }
-            error
-        })
+        self.db.write_opt(&batch, &options).map_err(|error| self.write_failed(error))
     }
 
     /// Syncs everything committed so far to the device.
@@ -147,18 +143,23 @@ impl Engine {
             return Err(Error::Poisoned);
         }
         self.db.flush_wal(true).map_err(|error| {
-            self.poisoned.store(true, Ordering::Release);
+            self.poison();
             Error::from(error)
         })
+    }
+
+    /// Refuses all writes from now on: see [`Error::Poisoned`].
+    pub(crate) fn poison(&self) {
+        self.poisoned.store(true, Ordering::Release);
     }
 
     /// Removes every record with `from <= key < to`, at a cost that does not depend on their number.
     /// For ranges that nothing refers to any more.
     pub fn remove_range(&self, family: Family, from: &[u8], to: &[u8]) -> Result<(), Error> {
         let handle = self.handle(family);
-        self.db.delete_file_in_range_cf(handle, from, to)?;
-        self.db.delete_range_cf(handle, from, to)?;
-        Ok(())
+        let failed = |error| self.write_failed(error);
+        self.db.delete_file_in_range_cf(handle, from, to).map_err(failed)?;
+        self.db.delete_range_cf(handle, from, to).map_err(failed)
     }
 
     /// Writes a consistent copy of the database to a directory that does not exist yet. Files are
@@ -193,7 +194,6 @@ impl Engine {
             compaction_bytes: ticker(Ticker::CompactWriteBytes),
             cache_hits: ticker(Ticker::BlockCacheHit),
             cache_misses: ticker(Ticker::BlockCacheMiss),
-            stall_micros: ticker(Ticker::StallMicros),
         }
     }
 

@@ -121,7 +121,11 @@ pub(crate) async fn sample(shared: Arc<Shared>) {
     }
 }
 
-async fn on_pool<T: Send + 'static>(shared: &Shared, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+/// Runs blocking work on the pool. None if it panicked.
+pub(crate) async fn on_pool<T: Send + 'static>(
+    shared: &Shared,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
     match shared.handle.spawn_blocking(work).await {
         Ok(value) => Some(value),
         Err(error) => {

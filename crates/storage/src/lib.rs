@@ -17,6 +17,7 @@ mod limits;
 mod readers;
 mod server;
 mod shared;
+mod watch;
 
 pub use limits::{StorageSettings, SyncPolicy};
 pub use server::{StorageParts, StorageServer};

@@ -78,6 +78,7 @@ impl StorageServer {
             shared.handle.spawn(background::collect(shared.clone())),
             shared.handle.spawn(background::sync(shared.clone())),
             shared.handle.spawn(background::sample(shared.clone())),
+            shared.handle.spawn(crate::watch::watch(shared.clone())),
         ];
         StorageServer { shared, workers: Mutex::new(workers), background: Mutex::new(background) }
     }
@@ -111,6 +112,7 @@ impl StorageServer {
         };
         let hot = keyspace.hot().stats();
         let engine = shared.engine.stats();
+        let (health, events) = (shared.engine.health(), shared.engine.event_counts());
         let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         StorageFacts {
             databases: (0..keyspace.database_count()).map(count).collect(),
@@ -130,7 +132,16 @@ impl StorageServer {
             engine_compaction_bytes: engine.compaction_bytes,
             engine_cache_hits: engine.cache_hits,
             engine_cache_misses: engine.cache_misses,
-            engine_stall_us: engine.stall_micros,
+            engine_stall_us: events.stall_micros,
+            engine_stall: health.stall.name(),
+            engine_stall_ms: u64::try_from(health.stall_since.elapsed().as_millis()).unwrap_or(u64::MAX),
+            engine_stalls: events.stalls,
+            engine_stops: events.stops,
+            engine_flushes: events.flushes,
+            engine_compactions: events.compactions,
+            engine_background_errors: events.background_errors,
+            engine_resumes: events.resumes,
+            refusal: shared.engine.refusal().map(|error| error.cause().to_owned()),
             hot_tier_bytes: hot.bytes,
             hot_tier_bytes_max: hot.bytes_max,
             hot_tier_records: hot.records,

@@ -135,7 +135,7 @@ pub(super) fn persistence(text: &mut Text<'_>) {
     text.neutral(&["aof_last_rewrite_time_sec", "aof_current_rewrite_time_sec"], "-1");
     text.field("aof_last_bgrewrite_status", "ok");
     text.neutral(&["aof_rewrites", "aof_rewrites_consecutive_failures"], "0");
-    text.field("aof_last_write_status", state(!storage.poisoned));
+    text.field("aof_last_write_status", state(storage.refusal.is_none()));
     text.neutral(&["aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"], "0");
     if text.facts.aof_enabled {
         text.field("aof_current_size", storage.engine_wal_bytes);
@@ -252,6 +252,8 @@ pub(super) fn catamaran(text: &mut Text<'_>) {
     text.field("long_reads", storage.long_reads);
     text.field("long_reads_running", storage.long_reads_running);
     text.field("storage_poisoned", u8::from(storage.poisoned));
+    text.field("storage_writable", u8::from(storage.refusal.is_none()));
+    text.field("storage_refusal", storage.refusal.as_deref().unwrap_or_default());
     text.field("rocksdb_writes", storage.engine_writes);
     text.field("rocksdb_wal_syncs", storage.engine_wal_syncs);
     text.field("rocksdb_wal_bytes", storage.engine_wal_bytes);
@@ -259,7 +261,15 @@ pub(super) fn catamaran(text: &mut Text<'_>) {
     text.field("rocksdb_compaction_bytes", storage.engine_compaction_bytes);
     text.field("rocksdb_cache_hits", storage.engine_cache_hits);
     text.field("rocksdb_cache_misses", storage.engine_cache_misses);
+    text.field("rocksdb_flushes", storage.engine_flushes);
+    text.field("rocksdb_compactions", storage.engine_compactions);
+    text.field("rocksdb_stall", storage.engine_stall);
+    text.field("rocksdb_stall_msec", storage.engine_stall_ms);
     text.field("rocksdb_stall_usec", storage.engine_stall_us);
+    text.field("rocksdb_stalls", storage.engine_stalls);
+    text.field("rocksdb_stops", storage.engine_stops);
+    text.field("rocksdb_background_errors", storage.engine_background_errors);
+    text.field("rocksdb_resumes", storage.engine_resumes);
     text.field("hot_tier_bytes", storage.hot_tier_bytes);
     text.field("hot_tier_bytes_max", storage.hot_tier_bytes_max);
     text.field("hot_tier_records", storage.hot_tier_records);
