@@ -66,9 +66,9 @@ compare: build ## measure side by side with redis-server and valkey-server
 	cargo build --release -p testkit
 	python3 scripts/compare.py --server $(SERVER) $(ARGS)
 
-crash: build ## kill -9 under load, again and again: nothing acknowledged may be lost
+crash: build ## kill -9 under load and loss of power, 200 rounds per appendfsync mode (ARGS="--rounds 20" for less)
 	cargo build --release -p testkit
-	$(CARGO_TARGET_DIR)/release/crash --server $(SERVER) $(ARGS)
+	$(CARGO_TARGET_DIR)/release/crash --server $(SERVER) --rounds 200 --uptime-max-ms 1000 $(ARGS)
 
 fuzz: setup ## run each fuzz target for FUZZ_SECONDS (needs the nightly toolchain)
 	@scripts/setup.sh fuzz

@@ -71,7 +71,7 @@ pub struct Engine {
 impl Engine {
     /// Opens the database in a directory, creating both where they do not exist.
     pub fn open(path: &Path, settings: &EngineOptions) -> Result<Engine, OpenError> {
-        std::fs::create_dir_all(path).map_err(|e| OpenError::Io(format!("{}: {e}", path.display())))?;
+        create_durably(path).map_err(|e| OpenError::Io(format!("{}: {e}", path.display())))?;
         let cache = Cache::new_hyper_clock_cache(settings.block_cache_bytes, 0);
         let events = Arc::new(Events::default());
         let mut options = database_options(settings);
@@ -211,6 +211,20 @@ impl Engine {
         let of = |family| self.db.property_int_value_cf(self.handle(family), property).ok().flatten().unwrap_or(0);
         Family::ALL.into_iter().map(of).sum()
     }
+}
+
+/// Creates a directory whose entry is on the device too. RocksDB syncs what is in its directory, not the way to it, so a loss
+/// of power could take a fresh database away as a whole, with all that was synced in it.
+fn create_durably(path: &Path) -> std::io::Result<()> {
+    let made: Vec<&Path> = path.ancestors().take_while(|ancestor| !ancestor.exists()).collect();
+    std::fs::create_dir_all(path)?;
+    // The last one may be there from a start that was cut short before its sync.
+    let unsure = made.into_iter().chain([path]);
+    for parent in unsure.filter_map(Path::parent) {
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        std::fs::File::open(parent)?.sync_all()?;
+    }
+    Ok(())
 }
 
 /// The value of a counter that [`Pending::add`] added to.

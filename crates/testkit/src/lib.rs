@@ -11,17 +11,25 @@
 //! It speaks the protocol on its own instead of through the server's `resp` crate: a test that shares the server's parser
 //! would share its mistakes. The binaries beside it are [`latency`](../latency/index.html), which measures under a fixed
 //! rate, and [`crash`](../crash/index.html), which kills a server again and again and looks for what it lost.
+//!
+//! Above these: [`crash`], the rounds of kills and their bookkeeping, and [`PowerLoss`], which takes a data directory back
+//! to what was synced.
 
 mod client;
+pub mod crash;
 mod options;
+mod power_loss;
 mod random;
 mod server_process;
+mod shim;
 mod template;
 mod value;
 
 pub use client::{Client, encode_command};
 pub use options::Options;
-pub use random::Random;
+pub use power_loss::{Damage, Keep, PowerLoss};
+pub use random::{Random, seed_from_clock};
 pub use server_process::{ServerProcess, free_port};
+pub use shim::compile_shim;
 pub use template::Template;
 pub use value::Value;

@@ -27,6 +27,12 @@ impl Random {
     }
 }
 
+/// A seed that differs from run to run. Whoever uses it prints it.
+pub fn seed_from_clock() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Random::new(since.as_nanos() as u64).below(1 << 32)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

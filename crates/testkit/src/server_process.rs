@@ -33,6 +33,7 @@ pub fn free_port() -> io::Result<u16> {
 pub struct ServerProcess {
     binary: OsString,
     options: Vec<OsString>,
+    environment: Vec<(OsString, OsString)>,
     port: u16,
     /// Holds the data directory and the log; removed with this value.
     home: TempDir,
@@ -46,16 +47,36 @@ impl ServerProcess {
         binary: impl Into<OsString>,
         options: impl IntoIterator<Item = S>,
     ) -> io::Result<ServerProcess> {
-        let mut server = ServerProcess {
+        let mut server = ServerProcess::prepare(binary, options)?;
+        server.restart()?;
+        Ok(server)
+    }
+
+    /// Makes its directory and chooses its port, and leaves the start to [`ServerProcess::restart`].
+    pub fn prepare<S: Into<OsString>>(
+        binary: impl Into<OsString>,
+        options: impl IntoIterator<Item = S>,
+    ) -> io::Result<ServerProcess> {
+        let server = ServerProcess {
             binary: binary.into(),
             options: options.into_iter().map(Into::into).collect(),
+            environment: Vec::new(),
             port: free_port()?,
             home: tempfile::Builder::new().prefix("catamaran-test-").tempdir()?,
             child: None,
         };
         fs::create_dir(server.dir())?;
-        server.restart()?;
         Ok(server)
+    }
+
+    /// Variables that its next starts add to the environment.
+    pub fn set_environment(&mut self, environment: Vec<(OsString, OsString)>) {
+        self.environment = environment;
+    }
+
+    /// The options of its next starts, in place of those before.
+    pub fn set_options<S: Into<OsString>>(&mut self, options: impl IntoIterator<Item = S>) {
+        self.options = options.into_iter().map(Into::into).collect();
     }
 
     /// Starts it again on the same port and data; kills it first where it still runs.
@@ -134,6 +155,7 @@ impl ServerProcess {
         let mut command = Command::new(&self.binary);
         command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--dir"]).arg(self.dir());
         command.args(&self.options).current_dir(self.dir());
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stderr(log.try_clone()?).stdout(log);
         command.spawn().map_err(|error| {
             let binary = Path::new(&self.binary).display().to_string();
