@@ -82,6 +82,8 @@ pub enum Error {
     NoSuchClient,
     /// Not an answer: the read is too long for a worker and is run again on the reader pool.
     TooLong,
+    /// The client left while its command ran.
+    Cancelled,
     // Of the server.
     DebugNotAllowed,
     Config {
@@ -194,6 +196,7 @@ impl fmt::Display for Error {
                 "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server."
             }
             Error::TooLong => "ERR the read is too long for a worker",
+            Error::Cancelled => "ERR the command was ended, as its client has closed the connection",
             Error::Config { text } => return write!(f, "ERR {text}"),
             Error::Storage { text } => return write!(f, "ERR storage failed: {text}"),
             Error::Overloaded { waited_ms } => {
@@ -218,6 +221,7 @@ impl From<data::Error> for Error {
             data::Error::NotFinite => Error::NotFiniteIncrement,
             data::Error::StringTooLong => Error::StringTooLong,
             data::Error::TooLong => Error::TooLong,
+            data::Error::Cancelled => Error::Cancelled,
             data::Error::NotWritten { cause, until, may_be_there } => {
                 let fate = if may_be_there { " It is not known whether this write will be there then." } else { "" };
                 let text = format!(

@@ -235,6 +235,8 @@ pub struct StorageFacts {
     pub saves: u64,
     /// Threads of the reader pool that are busy.
     pub long_reads_running: u64,
+    /// Commands that wait for one.
+    pub long_reads_waiting: u64,
 }
 
 /// Memory of the process.

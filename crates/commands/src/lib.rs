@@ -42,7 +42,7 @@ mod testing;
 
 pub use args::{Args, parse_float, parse_integer};
 pub use command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
-pub use data::glob;
+pub use data::{Cancel, glob};
 pub use error::{Error, Result};
 pub use keys::{Begin, Find, KeySpec};
 pub use session::{ClientFilter, Effect, Host, ReplyMode, Session, Shutdown};

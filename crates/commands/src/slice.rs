@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use data::Cancel;
 use resp::{Protocol, Span};
 
 use crate::args::Args;
@@ -30,6 +31,8 @@ pub struct Slice {
     pub answer: Vec<u8>,
     /// Calls that took long, for whoever knows the client.
     pub slow: Vec<SlowCall>,
+    /// Set by the client's connection when it ends. Stays with the slice when it is emptied.
+    pub cancel: Option<Cancel>,
 }
 
 /// A call that took long.

@@ -20,6 +20,8 @@ pub enum Error {
     StringTooLong,
     /// The read is too long for a worker and is run again on the reader pool.
     TooLong,
+    /// Nobody waits for the result any more: see [`crate::Cancel`].
+    Cancelled,
     /// A record does not read as its format says: the text names it.
     BadRecord(String),
     /// The disk refused a write, or all writes are refused since it did.
@@ -45,6 +47,7 @@ impl fmt::Display for Error {
             Error::NotFinite => f.write_str("not finite"),
             Error::StringTooLong => f.write_str("string too long"),
             Error::TooLong => f.write_str("too long for a worker"),
+            Error::Cancelled => f.write_str("cancelled"),
             Error::BadRecord(text) => write!(f, "unreadable record: {text}"),
             Error::NotWritten { cause, until, .. } => write!(f, "not written ({cause}); refused until {until}"),
             Error::Engine(error) => error.fmt(f),

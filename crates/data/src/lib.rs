@@ -32,6 +32,6 @@ pub use header::{Kind, Meta};
 pub use hot::{HotStats, HotTier};
 pub use key::{Parts, SpaceId};
 pub use keyspace::{FORMAT_VERSION, KeyCount, Keyspace, Settings};
-pub use turn::Turn;
+pub use turn::{Cancel, Turn};
 pub use tx::Tx;
 pub use view::{Found, View};

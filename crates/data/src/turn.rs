@@ -4,11 +4,29 @@
 //! batch elsewhere gives the same result.
 
 use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::key::SpaceId;
 
 /// Keys that one turn may note as expired; the rest is left to the next access or the expirer.
 const EXPIRED_NOTES_MAX: usize = 1024;
+
+/// The means to end a long command whose result nobody waits for any more. Copies are the same one.
+#[derive(Clone, Debug, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// Ends what looks at this, soon.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// True once it is cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 /// One turn of a worker, or one command on the reader pool. Used by one thread.
 #[derive(Debug)]
@@ -18,6 +36,7 @@ pub struct Turn {
     expired: RefCell<Vec<(SpaceId, Vec<u8>)>>,
     hits: Cell<u64>,
     misses: Cell<u64>,
+    cancel: Option<Cancel>,
 }
 
 impl Turn {
@@ -29,7 +48,17 @@ impl Turn {
             expired: RefCell::default(),
             hits: Cell::new(0),
             misses: Cell::new(0),
+            cancel: None,
         }
+    }
+
+    /// The same for a command that may be ended early.
+    pub fn cancelled_by(self, cancel: Cancel) -> Turn {
+        Turn { cancel: Some(cancel), ..self }
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cancel.as_ref().is_some_and(Cancel::is_cancelled)
     }
 
     /// The time of the command that runs, in Unix ms.

@@ -15,6 +15,11 @@ use crate::turn::Turn;
 /// Bytes of one value that a worker reads; longer reads go to the reader pool. About a tenth of a millisecond.
 const WORKER_READ_BYTES_MAX: u64 = 256 << 10;
 
+/// Keys that one read of a worker looks at; longer ones go to the reader pool. About a millisecond.
+const WORKER_READ_KEYS_MAX: usize = 1000;
+/// Keys after which a long read looks whether somebody still waits for it.
+const KEYS_BETWEEN_CHECKS: usize = 1024;
+
 /// A place to read keys from.
 #[derive(Clone, Copy)]
 pub struct View<'v> {
@@ -77,6 +82,16 @@ impl<'v> View<'v> {
     /// may not: it is run again on the reader pool.
     pub fn admit(&self, bytes: u64) -> Result<()> {
         if self.has_pool && bytes > WORKER_READ_BYTES_MAX { Err(Error::TooLong) } else { Ok(()) }
+    }
+
+    /// The same for a read of so many keys.
+    pub fn admit_keys(&self, count: usize) -> Result<()> {
+        if self.has_pool && count > WORKER_READ_KEYS_MAX { Err(Error::TooLong) } else { Ok(()) }
+    }
+
+    /// Fails if nobody waits for the result any more. Long reads ask now and then.
+    pub fn go_on(&self) -> Result<()> {
+        if self.turn.is_cancelled() { Err(Error::Cancelled) } else { Ok(()) }
     }
 
     /// Another database.
@@ -251,6 +266,9 @@ impl<'v> View<'v> {
             }
             last = Some(position);
             seen += 1;
+            if seen % KEYS_BETWEEN_CHECKS == 0 {
+                self.go_on()?;
+            }
             if meta.is_expired(self.now_ms()) {
                 self.turn.note_expired(space, user_key);
             } else if !visit(user_key, &meta) {

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use atomic_waker::AtomicWaker;
 use commands::facts::ClientFacts;
-use commands::{ClientFilter, Session};
+use commands::{Cancel, ClientFilter, Session};
 use parking_lot::Mutex;
 use resp::Protocol;
 
@@ -33,6 +33,8 @@ pub(crate) struct ClientRecord {
     last_command: AtomicU32,
     named: Mutex<Named>,
     killed: AtomicBool,
+    /// Ends a long command of the client.
+    pub(crate) cancel: Cancel,
     /// Wakes the connection's task from any thread.
     pub(crate) waker: AtomicWaker,
 }
@@ -76,6 +78,7 @@ impl ClientRecord {
             last_command: AtomicU32::new(u32::MAX),
             named: Mutex::new(Named { user: "default".to_owned(), ..Named::default() }),
             killed: AtomicBool::new(false),
+            cancel: Cancel::default(),
             waker: AtomicWaker::new(),
         }
     }
@@ -90,6 +93,7 @@ impl ClientRecord {
 
     pub(crate) fn kill(&self) {
         self.killed.store(true, Ordering::Release);
+        self.cancel.cancel();
         self.waker.wake();
     }
 

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bridge::{Refused, StorageResponse};
 use bytes::{Bytes, BytesMut};
@@ -34,6 +34,9 @@ const READ_AHEAD_MAX: usize = 1 << 20;
 const OUTPUT_HIGH_WATER: usize = 64 << 20;
 /// Replies that a client may leave unread before it has authenticated, as in Redis.
 const UNAUTHENTICATED_OUTPUT_MAX: usize = 1024;
+/// How long the answer to a client that sends no more may take. It may have left, or only closed its side: then it
+/// still gets what is ready by then. (Redis closes such a connection at once.)
+const HALF_CLOSED_GRACE: Duration = Duration::from_millis(500);
 /// An idle connection gives back a read buffer that has grown beyond this.
 const IDLE_BUFFER_MAX: usize = 64 << 10;
 
@@ -125,6 +128,8 @@ impl Connection {
                         return;
                     }
                     self.flush(&shard);
+                    // The socket may take more at once, but it is others' turn.
+                    tokio::task::yield_now().await;
                 }
             }
         }
@@ -163,13 +168,27 @@ impl Connection {
                 }
                 match read.poll_read(cx, &mut state.buf) {
                     Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Ok(0)) => state.ended_input = true,
+                    Poll::Ready(Ok(0)) => {
+                        state.ended_input = true;
+                        if state.flight.is_some() {
+                            self.cancel_after_grace();
+                        }
+                    }
                     Poll::Ready(Ok(n)) => self.note_input(shard, &mut state, n),
                     Poll::Ready(Err(_)) => return Poll::Ready(false),
                 }
             }
             self.process(shard);
         }
+    }
+
+    /// Lets long commands of a client that sends no more end before their time.
+    fn cancel_after_grace(&self) {
+        let cancel = self.record.cancel.clone();
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(HALF_CLOSED_GRACE).await;
+            cancel.cancel();
+        });
     }
 
     fn note_input(&self, shard: &Shard, state: &mut State, bytes: usize) {

@@ -73,7 +73,7 @@ impl Connection {
         }
     }
 
-    fn cross(self: &Rc<Self>, shard: &Shard, state: &mut State, slice: Slice) {
+    fn cross(self: &Rc<Self>, shard: &Shard, state: &mut State, mut slice: Slice) {
         let mut replies = 0;
         for call in &slice.calls {
             replies += match call {
@@ -83,6 +83,9 @@ impl Connection {
             };
         }
         state.flight = Some(Flight { replies, protocol: state.session.protocol });
+        if slice.cancel.is_none() {
+            slice.cancel = Some(self.record.cancel.clone());
+        }
         let size_bytes = slice.size_bytes();
         shard.storage.submit(self.record.id, slice, size_bytes, shard.common.settings.storage_timeout());
     }

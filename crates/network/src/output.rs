@@ -7,6 +7,10 @@ use std::time::Instant;
 use crate::settings::OutputLimit;
 use crate::stream::WriteHalf;
 
+/// Bytes that are written to a socket in one turn of the thread. A large reply to a client that reads as fast as it is
+/// written to would else keep the thread's other clients waiting: this takes about a tenth of a millisecond.
+const TURN_BYTES_MAX: usize = 256 << 10;
+
 /// Replies that the socket has not taken yet, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Output {
@@ -49,8 +53,8 @@ impl Output {
         }
         let mut sent = 0;
         if self.queue.is_empty() {
-            while sent < reply.len() {
-                match socket.try_write(&reply[sent..]) {
+            while sent < reply.len().min(TURN_BYTES_MAX) {
+                match socket.try_write(&reply[sent..reply.len().min(TURN_BYTES_MAX)]) {
                     Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                     Ok(n) => {
                         sent += n;
@@ -75,14 +79,17 @@ impl Output {
         Ok(Vec::new())
     }
 
-    /// Writes what is queued, as far as the socket takes it.
+    /// Writes what is queued, as far as the socket takes it and the turn goes.
     pub(crate) fn flush(&mut self, socket: &WriteHalf, written: &mut Written) -> io::Result<()> {
-        while let Some(first) = self.queue.front() {
-            match socket.try_write(&first[self.written..]) {
+        let mut left = TURN_BYTES_MAX;
+        while let Some(first) = self.queue.front().filter(|_| left > 0) {
+            let end = first.len().min(self.written + left);
+            match socket.try_write(&first[self.written..end]) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(n) => {
                     written.bytes += n as u64;
                     written.calls += 1;
+                    left -= n;
                     self.bytes -= n;
                     self.written += n;
                     if self.written == first.len() {

@@ -102,7 +102,7 @@ impl Shard {
         let shard = self.clone();
         tokio::task::spawn_local(async move {
             // Leaves the tables even if serving panics.
-            let _leaving = Leaving { shard: shard.clone(), id: record.id };
+            let _leaving = Leaving { shard: shard.clone(), record };
             connection.serve(shard, read).await;
         });
     }
@@ -118,13 +118,14 @@ impl Shard {
 
 struct Leaving {
     shard: Rc<Shard>,
-    id: u64,
+    record: Arc<ClientRecord>,
 }
 
 impl Drop for Leaving {
     fn drop(&mut self) {
-        self.shard.connections.borrow_mut().remove(&self.id);
-        self.shard.common.clients.remove(self.id);
+        self.record.cancel.cancel();
+        self.shard.connections.borrow_mut().remove(&self.record.id);
+        self.shard.common.clients.remove(self.record.id);
     }
 }
 

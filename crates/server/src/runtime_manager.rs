@@ -19,8 +19,8 @@ use crate::runtime_config::{RuntimeConfig, RuntimeMode};
 
 /// How often the stop looks whether clients are at rest.
 const DRAIN_PERIOD: Duration = Duration::from_millis(5);
-/// Blocking tasks of the background beside the reader pool: expiry, cleaning, sync, sizes, checkpoint.
-const BACKGROUND_THREADS: usize = 5;
+/// Blocking tasks of the background: expiry, cleaning, sync, sizes, checkpoint, stall, resuming.
+const BACKGROUND_THREADS: usize = 7;
 
 /// Owns the runtimes. See the module's text.
 pub struct RuntimeManager {
@@ -48,7 +48,7 @@ impl RuntimeManager {
             manager.storage_runtime = Some(storage_runtime(&config).map_err(told)?);
         }
         for number in 0..config.network_threads {
-            manager.network_threads.push(NetworkThread::start(number, network.clone(), &config).map_err(told)?);
+            manager.network_threads.push(NetworkThread::start(number, network.clone()).map_err(told)?);
         }
         let handles = match &manager.storage_runtime {
             Some(runtime) => vec![runtime.handle().clone()],
@@ -111,14 +111,12 @@ impl RuntimeManager {
 }
 
 impl NetworkThread {
-    fn start(number: usize, network: Arc<NetworkServer>, config: &RuntimeConfig) -> io::Result<NetworkThread> {
-        // In `runtime-mode single` the pool's blocking work belongs to these runtimes.
-        let blocking = config.reader_threads + BACKGROUND_THREADS;
+    fn start(number: usize, network: Arc<NetworkServer>) -> io::Result<NetworkThread> {
         let (sender, receiver) = std::sync::mpsc::channel();
         let thread = thread::Builder::new().name(format!("network-{number}")).spawn(move || {
             let built = Builder::new_current_thread()
                 .enable_all()
-                .max_blocking_threads(blocking)
+                .max_blocking_threads(BACKGROUND_THREADS)
                 .thread_name("pool")
                 .build_local(LocalOptions::default());
             match built {
@@ -140,7 +138,7 @@ impl NetworkThread {
 fn storage_runtime(config: &RuntimeConfig) -> io::Result<Runtime> {
     Builder::new_multi_thread()
         .worker_threads(config.storage_threads)
-        .max_blocking_threads(config.reader_threads + BACKGROUND_THREADS)
+        .max_blocking_threads(BACKGROUND_THREADS)
         .thread_name("storage")
         // No sockets here: without the I/O driver an idle worker is woken by a futex alone.
         .enable_time()

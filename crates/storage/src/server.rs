@@ -23,6 +23,9 @@ use crate::shared::Shared;
 /// Pause before a worker that died is replaced.
 const RESTART_PAUSE: Duration = Duration::from_millis(50);
 
+/// How long a stop waits for long commands, which it has cancelled.
+const READERS_STOP_LIMIT: Duration = Duration::from_secs(1);
+
 /// How often a worker's turn gives way to other tasks of its runtime: after each. In `runtime-mode single` those
 /// are the connections.
 async fn give_way() {
@@ -66,6 +69,9 @@ impl StorageServer {
             checkpoints,
             parts.handles[0].clone(),
         ));
+        if let Err(error) = crate::readers::start(&shared) {
+            tracing::error!(%error, "the reader pool has fewer threads than were asked for");
+        }
         let worker_count = u32::try_from(shared.settings.workers).unwrap_or(1);
         let workers = (0..worker_count)
             .map(|n| {
@@ -91,9 +97,11 @@ impl StorageServer {
                 tracing::error!("a worker did not end in order");
             }
         }
+        self.shared.readers.close();
         self.background.lock().drain(..).for_each(|task| task.abort());
         let shared = self.shared.clone();
         let closing = self.shared.handle.spawn_blocking(move || {
+            shared.readers.wait_until_idle(READERS_STOP_LIMIT);
             shared.sync_if_needed();
             shared.engine.quiesce();
         });
@@ -111,6 +119,7 @@ impl StorageServer {
             (count.keys, count.volatile)
         };
         let hot = keyspace.hot().stats();
+        let (readers_running, readers_waiting) = shared.readers.load();
         let engine = shared.engine.stats();
         let (health, events) = (shared.engine.health(), shared.engine.event_counts());
         let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
@@ -153,8 +162,8 @@ impl StorageServer {
             changes_since_save: load(&metrics.commit_write_commands)
                 .saturating_sub(load(&checkpoints.saved_write_commands)),
             saves: load(&checkpoints.saves),
-            long_reads_running: (shared.settings.readers + shared.settings.reader_queue)
-                .saturating_sub(shared.reader_permits.available_permits()) as u64,
+            long_reads_running: readers_running as u64,
+            long_reads_waiting: readers_waiting as u64,
             last_save_unix: load(&checkpoints.last_save_unix),
             last_save_ok: checkpoints.last_ok.load(Ordering::Relaxed),
             save_in_progress: checkpoints.is_running(),

@@ -9,12 +9,12 @@ use commands::Slice;
 use data::Keyspace;
 use engine::{Durability, Engine};
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 
 use crate::batch_processor::durability;
 use crate::checkpoint::CheckpointKeeper;
 use crate::latch::Latches;
 use crate::limits::StorageSettings;
+use crate::readers::ReaderPool;
 
 /// See the module's text.
 pub(crate) struct Shared {
@@ -24,8 +24,8 @@ pub(crate) struct Shared {
     pub(crate) settings: Arc<StorageSettings>,
     pub(crate) channel: Arc<MessageChannel<Slice, Slice>>,
     pub(crate) checkpoints: CheckpointKeeper,
-    /// Permits for commands on the reader pool, running or waiting.
-    pub(crate) reader_permits: Arc<Semaphore>,
+    /// Where long commands run.
+    pub(crate) readers: ReaderPool,
     /// Where blocking work off the workers goes.
     pub(crate) handle: Handle,
     /// Set by each commit, cleared by each sync.
@@ -61,7 +61,7 @@ impl Shared {
         checkpoints: CheckpointKeeper,
         handle: Handle,
     ) -> Self {
-        let permits = settings.readers + settings.reader_queue;
+        let readers = ReaderPool::new(settings.readers, settings.reader_queue);
         Shared {
             engine,
             keyspace,
@@ -69,7 +69,7 @@ impl Shared {
             settings,
             channel,
             checkpoints,
-            reader_permits: Arc::new(Semaphore::new(permits)),
+            readers,
             handle,
             unsynced: AtomicBool::new(false),
             sizes: Sizes::default(),

@@ -147,6 +147,7 @@ fn del(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
 }
 
 fn exists(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    view.admit_keys(args.len())?;
     let mut found = 0;
     for key in args.from(1) {
         found += i64::from(view.peek(key)?.is_some());
@@ -156,6 +157,7 @@ fn exists(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()>
 }
 
 fn touch(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    view.admit_keys(args.len())?;
     let mut found = 0;
     for key in args.from(1) {
         found += i64::from(view.read(key)?.is_some());

@@ -86,6 +86,7 @@ fn keys(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
 fn scan(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     let cursor = parse_cursor(args.at(1)?).ok_or(Error::InvalidCursor)?;
     let filter = ScanFilter::parse(args)?;
+    view.admit_keys(filter.count.min(KEYS_PER_CALL_MAX))?;
     let mut found = Names::default();
     let next = view.walk(cursor, filter.count.min(KEYS_PER_CALL_MAX), |name, meta| {
         if filter.matches(name, meta) {

@@ -251,6 +251,7 @@ pub(super) fn catamaran(text: &mut Text<'_>) {
     text.field("commit_usec_mean", mean(storage.commit_us, storage.commits));
     text.field("long_reads", storage.long_reads);
     text.field("long_reads_running", storage.long_reads_running);
+    text.field("long_reads_waiting", storage.long_reads_waiting);
     text.field("storage_poisoned", u8::from(storage.poisoned));
     text.field("storage_writable", u8::from(storage.refusal.is_none()));
     text.field("storage_refusal", storage.refusal.as_deref().unwrap_or_default());

@@ -58,7 +58,7 @@ fn lcs(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     let bytes = |text: &Option<string::Text<'_>>| text.as_ref().map_or(Ok(Vec::new()), |text| text.to_vec(view));
     let (a, b) = (bytes(&one)?, bytes(&other)?);
 
-    let table = Table::new(&a, &b);
+    let table = Table::new(&a, &b, || Ok(view.go_on()?))?;
     if options.idx {
         reply_matches(reply, &table.matches(&a, &b), table.len, &options);
     } else if options.len {
@@ -125,11 +125,13 @@ struct Table {
 }
 
 impl Table {
-    fn new(a: &[u8], b: &[u8]) -> Table {
+    /// Asks `go_on` before each row.
+    fn new(a: &[u8], b: &[u8], go_on: impl Fn() -> Result<()>) -> Result<Table> {
         let mut along_b = vec![0u64; (a.len() * b.len()).div_ceil(64)];
         // The table's row for the bytes of `a` so far.
         let mut row = vec![0u32; b.len() + 1];
         for (i, &in_a) in a.iter().enumerate() {
+            go_on()?;
             let mut diagonal = 0;
             for (j, &in_b) in b.iter().enumerate() {
                 let (without_a, without_b) = (row[j + 1], row[j]);
@@ -139,7 +141,7 @@ impl Table {
                 diagonal = without_a;
             }
         }
-        Table { along_b, len: row[b.len()] as usize }
+        Ok(Table { along_b, len: row[b.len()] as usize })
     }
 
     /// The pieces of one longest common subsequence, the last one first.

@@ -150,8 +150,10 @@ fn getex(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> 
 
 fn mget(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     let keys = args.from(1);
+    view.admit_keys(keys.len())?;
     reply.array(keys.len());
     for key in keys {
+        view.go_on()?;
         match view.read(key)? {
             Some(found) if found.meta.kind == Kind::String => reply_text(reply, view, &string::Text::new(found)?)?,
             _ => reply.null(),

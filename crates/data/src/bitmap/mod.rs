@@ -66,6 +66,7 @@ pub fn count(view: &View<'_>, text: &Text<'_>, range: Range<u64>) -> Result<u64>
     let mut chunks = text.chunks(view, bytes);
     let mut total = 0;
     while let Some((number, bytes)) = chunks.next()? {
+        view.go_on()?;
         total += bits::count_range(bytes, &within(&range, number, bytes).range);
     }
     Ok(total)
@@ -79,6 +80,7 @@ pub fn find(view: &View<'_>, text: &Text<'_>, range: Range<u64>, set: bool) -> R
     // Up to here nothing was found.
     let mut at = range.start;
     while let Some((number, bytes)) = chunks.next()? {
+        view.go_on()?;
         let local = within(&range, number, bytes);
         if !set && at < local.start_bit.min(range.end) {
             return Ok(Some(at));

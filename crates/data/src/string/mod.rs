@@ -139,6 +139,7 @@ fn scan_chunks(view: &View<'_>, parts: Parts, range: Range<u64>, visit: &mut imp
     let mut cursor = engine.scan(Family::Elements, &from, &to, Direction::Forward);
     let mut stored = cursor.next()?;
     for Piece { number, within } in std::iter::once(first).chain(pieces) {
+        view.go_on()?;
         match stored {
             Some((key, chunk)) if layout::decode_chunk(key) == Some(number) => {
                 visit_piece(parts, chunk, within, visit)?;
