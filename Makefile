@@ -14,8 +14,10 @@ PORT ?= 6379
 ARGS ?=
 # Seconds that each fuzz target runs.
 FUZZ_SECONDS ?= 600
+# Seconds that clients call in each test of linearizability.
+LINEARIZABILITY_SECONDS ?= 30
 
-.PHONY: help setup setup-test build run test test-reference lint fmt compat clients compare crash fuzz docs
+.PHONY: help setup setup-test build run test test-reference lint fmt compat clients compare crash linearizability fuzz docs
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -69,6 +71,10 @@ compare: build ## measure side by side with redis-server and valkey-server
 crash: build ## kill -9 under load and loss of power, 200 rounds per appendfsync mode (ARGS="--rounds 20" for less)
 	cargo build --release -p testkit
 	$(CARGO_TARGET_DIR)/release/crash --server $(SERVER) --rounds 200 --uptime-max-ms 1000 $(ARGS)
+
+linearizability: build ## concurrent clients, kills in between, and a check that what they saw has an explanation
+	CATAMARAN_LINEARIZABILITY_SECONDS=$(LINEARIZABILITY_SECONDS) \
+		cargo test --release -p server --test linearizability -- --nocapture $(ARGS)
 
 fuzz: setup ## run each fuzz target for FUZZ_SECONDS (needs the nightly toolchain)
 	@scripts/setup.sh fuzz

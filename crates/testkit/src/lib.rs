@@ -12,14 +12,16 @@
 //! would share its mistakes. The binaries beside it are [`latency`](../latency/index.html), which measures under a fixed
 //! rate, and [`crash`](../crash/index.html), which kills a server again and again and looks for what it lost.
 //!
-//! Above these: [`crash`], the rounds of kills and their bookkeeping, and [`PowerLoss`], which takes a data directory back
-//! to what was synced.
+//! Above these: [`crash`], the rounds of kills and their bookkeeping; [`PowerLoss`], which takes a data directory back to
+//! what was synced; and [`linearizability`], which records what concurrent clients see and looks for an explanation.
 
 mod client;
 pub mod crash;
+pub mod linearizability;
 mod options;
 mod power_loss;
 mod random;
+mod refusal;
 mod server_process;
 mod shim;
 mod template;
@@ -29,6 +31,7 @@ pub use client::{Client, encode_command};
 pub use options::Options;
 pub use power_loss::{Damage, Keep, PowerLoss};
 pub use random::{Random, seed_from_clock};
+pub use refusal::Refusal;
 pub use server_process::{ServerProcess, free_port};
 pub use shim::compile_shim;
 pub use template::Template;

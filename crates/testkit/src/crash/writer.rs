@@ -1,7 +1,7 @@
 //! The side that talks to the server: pipelines of writes until the connection breaks, and reading everything back.
 
 use super::ledger::{COUNTERS, DAMAGED, Found, GROUP_KEYS, GROUPS, LOGS, Ledger, REGISTERS, Sequence, Target};
-use crate::{Client, Random, Value, encode_command};
+use crate::{Client, Random, Refusal, Value, encode_command};
 use std::io;
 use std::time::Instant;
 
@@ -12,8 +12,6 @@ const FILLER_BYTES_MAX: u64 = 512;
 /// The same for one value in [`LONG_VALUE_EVERY`], which a server may keep in several records.
 const LONG_FILLER_BYTES_MAX: u64 = 100_000;
 const LONG_VALUE_EVERY: u64 = 256;
-/// How a server's error begins that leaves open whether the command took effect.
-const UNKNOWN_OUTCOME: &[u8] = b"UNKNOWN";
 const SHARED_COUNTER: &str = "crash:shared";
 
 /// Writes until the server is gone, which is how every round ends.
@@ -33,7 +31,7 @@ fn write_pipeline(ledger: &mut Ledger, client: &mut Client, random: &mut Random)
     client.send_raw(&pipeline)?;
     for (target, number) in writes {
         match client.read_reply()? {
-            Value::Error(text) if text.starts_with(UNKNOWN_OUTCOME) => ledger.doubt(target, number),
+            Value::Error(text) if Refusal::of(&text) == Refusal::Unknown => ledger.doubt(target, number),
             Value::Error(_) => ledger.refuse(target, number),
             _ => ledger.acknowledge(target, number, Instant::now()),
         }
