@@ -8,7 +8,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::metrics::{RuntimeMetrics, nanos};
+use crate::metrics::{Refusal, RuntimeMetrics, nanos};
 use crate::request::{Refused, StorageRequest};
 
 /// How much may wait. A full channel makes its senders stop reading from their sockets.
@@ -96,10 +96,11 @@ impl<Q, R> MessageChannel<Q, R> {
                     waiting.bytes += request.size_bytes;
                     waiting.queue.extend(outbox.pop_front());
                 }
+                self.publish_depth(&waiting);
             }
         }
         if self.closed.load(Ordering::Acquire) {
-            self.metrics.channel.refused_down.fetch_add(outbox.len() as u64, Ordering::Relaxed);
+            self.metrics.refusals.add(Refusal::Down, outbox.len() as u64);
             outbox.drain(..).for_each(|request| request.reply.answer(Err(Refused::Down)));
             return;
         }
@@ -107,11 +108,14 @@ impl<Q, R> MessageChannel<Q, R> {
     }
 
     /// Puts a request that has begun back to the front, whatever the limits: it is in flight already.
-    pub fn resume(&self, request: StorageRequest<Q, R>) {
+    pub fn resume(&self, mut request: StorageRequest<Q, R>) {
+        // What it has run meanwhile is not waiting.
+        request.submitted = Instant::now();
         {
             let mut waiting = self.waiting.lock();
             waiting.bytes += request.size_bytes;
             waiting.queue.push_front(request);
+            self.publish_depth(&waiting);
         }
         self.arrived.notify_one();
     }
@@ -141,7 +145,7 @@ impl<Q, R> MessageChannel<Q, R> {
             let late = self.take_waiting(limits, &begun, into);
             let now = Instant::now();
             for request in late {
-                self.metrics.channel.refused_late.fetch_add(1, Ordering::Relaxed);
+                self.metrics.refusals.add(Refusal::Late, 1);
                 request.refuse_late(now);
             }
             if !into.is_empty() {
@@ -170,7 +174,7 @@ impl<Q, R> MessageChannel<Q, R> {
         let now = Instant::now();
         let share = waiting.queue.len().div_ceil(limits.workers.max(1)).max(SHARE_MIN);
         let count_max = share.min(limits.requests);
-        let (mut bytes, mut waited_ns) = (0, 0);
+        let mut bytes = 0;
         while into.len() < count_max && bytes < limits.bytes {
             let Some(request) = waiting.queue.pop_front() else { break };
             waiting.bytes -= request.size_bytes;
@@ -179,13 +183,15 @@ impl<Q, R> MessageChannel<Q, R> {
                 continue;
             }
             bytes += request.size_bytes;
-            waited_ns += nanos(now.saturating_duration_since(request.submitted));
             into.push(request);
         }
         let left = !waiting.queue.is_empty();
+        self.publish_depth(&waiting);
         drop(waiting);
         self.metrics.channel.taken.fetch_add(into.len() as u64, Ordering::Relaxed);
-        self.metrics.channel.waited_ns.fetch_add(waited_ns, Ordering::Relaxed);
+        for request in &*into {
+            self.metrics.channel.wait.record(nanos(now.saturating_duration_since(request.submitted)));
+        }
         if left {
             self.arrived.notify_one();
         }
@@ -206,6 +212,15 @@ impl<Q, R> MessageChannel<Q, R> {
         self.room.notify_waiters();
     }
 
+    /// Tells readers that must not wait for the lock how much waits, and since when.
+    fn publish_depth(&self, waiting: &Waiting<Q, R>) {
+        let published = &self.metrics.channel;
+        published.depth_requests.store(waiting.queue.len() as u64, Ordering::Relaxed);
+        published.depth_bytes.store(waiting.bytes as u64, Ordering::Relaxed);
+        let oldest_ns = waiting.queue.front().map_or(0, |request| self.metrics.ns_of(request.submitted));
+        published.oldest_ns.store(oldest_ns, Ordering::Relaxed);
+    }
+
     /// Requests that wait now, and their bytes.
     pub fn depth(&self) -> (usize, usize) {
         let waiting = self.waiting.lock();
@@ -220,6 +235,7 @@ impl<Q, R> MessageChannel<Q, R> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicU64;
     use std::time::Duration;
 
     use super::*;
@@ -257,8 +273,14 @@ mod tests {
         let mut outbox: VecDeque<_> = (0..3).map(|n| request(&mailbox, n, 10, LONG)).collect();
         channel.send(&mut outbox);
         assert_eq!((outbox.len(), channel.depth()), (1, (2, 20)));
+        let published = &channel.metrics().channel;
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        assert_eq!((load(&published.depth_requests), load(&published.depth_bytes)), (2, 20));
+        assert!(load(&published.oldest_ns) > 0);
         let mut taken = Vec::new();
         channel.take(&ALL, |_| false, &mut taken).await.expect("open");
+        assert_eq!((load(&published.depth_requests), load(&published.oldest_ns)), (0, 0));
+        assert_eq!(published.wait.snapshot().count, 2);
         channel.room().await;
         channel.send(&mut outbox);
         assert_eq!((outbox.len(), channel.depth()), (0, (1, 10)));

@@ -3,13 +3,13 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
 use crate::channel::MessageChannel;
 use crate::mailbox::Mailbox;
+use crate::metrics::Refusal;
 use crate::request::{ReplySlot, StorageRequest, StorageResponse};
 
 /// One network thread's end of the channel. Belongs to that thread.
@@ -79,7 +79,7 @@ impl<Q, R> StorageClient<Q, R> {
         let mut outbox = self.outbox.borrow_mut();
         while outbox.front().is_some_and(|request| request.deadline <= now) {
             if let Some(request) = outbox.pop_front() {
-                self.channel.metrics().channel.refused_late.fetch_add(1, Ordering::Relaxed);
+                self.channel.metrics().refusals.add(Refusal::Late, 1);
                 request.refuse_late(now);
             }
         }

@@ -15,12 +15,16 @@
 
 mod channel;
 mod client;
+mod histogram;
 mod mailbox;
 mod metrics;
+mod probe;
 mod request;
 
 pub use channel::{ChannelLimits, Closed, MessageChannel, TakeLimits};
 pub use client::StorageClient;
+pub use histogram::{Histogram, HistogramSnapshot};
 pub use mailbox::Mailbox;
-pub use metrics::{ChannelMetrics, RuntimeMetrics};
+pub use metrics::{ChannelMetrics, Refusal, Refusals, RuntimeMetrics, RuntimePart};
+pub use probe::{PROBE_PERIOD, probe};
 pub use request::{Refused, ReplySlot, StorageRequest, StorageResponse, answer_all};

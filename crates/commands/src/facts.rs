@@ -123,6 +123,46 @@ pub struct NetworkFacts {
     pub auth_failures: u64,
 }
 
+/// How values are spread: times in microseconds, or numbers of things.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Spread {
+    /// Values since the start or `CONFIG RESETSTAT`.
+    pub count: u64,
+    /// Their mean.
+    pub mean: f64,
+    /// The value that half of them do not exceed.
+    pub p50: f64,
+    /// The value that 99 of 100 do not exceed.
+    pub p99: f64,
+    /// The value that 999 of 1000 do not exceed.
+    pub p999: f64,
+    /// The greatest.
+    pub max: f64,
+}
+
+/// One of the two runtimes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RuntimeFacts {
+    /// Threads that poll its tasks.
+    pub threads: u64,
+    /// Tasks that are not finished.
+    pub tasks: u64,
+    /// Tasks that wait in its common queue.
+    pub queued_tasks: u64,
+    /// Share of the last second that its threads were busy, 0 to 1.
+    pub busy_ratio: f64,
+    /// Time that its threads were busy, in microseconds.
+    pub busy_us: u64,
+    /// Times that a thread had nothing to do and waited: turns of its event loop.
+    pub turns: u64,
+    /// Turns a second, lately.
+    pub turns_per_second: f64,
+    /// Time from a task's wake-up to its poll, in microseconds.
+    pub poll_delay_us: Spread,
+    /// Since when its most silent thread was not seen, in ms. A probe runs ten times a second.
+    pub silent_ms: u64,
+}
+
 /// The crossing.
 #[derive(Clone, Debug, Default)]
 pub struct CrossingFacts {
@@ -132,14 +172,14 @@ pub struct CrossingFacts {
     pub queue_bytes: u64,
     /// Requests taken by storage so far.
     pub requests: u64,
-    /// Refused because storage did not take them in time.
-    pub refused_late: u64,
-    /// Refused because storage was down.
-    pub refused_down: u64,
+    /// Refused requests and long commands, by reason.
+    pub refused: Vec<(&'static str, u64)>,
     /// Times that a sender found the channel full.
     pub full: u64,
-    /// Mean wait in the queue, in microseconds.
-    pub wait_us_mean: f64,
+    /// Waiting times in the queue, in microseconds.
+    pub wait_us: Spread,
+    /// How long the oldest that waits has waited, in ms.
+    pub oldest_wait_ms: u64,
     /// Most requests that may wait.
     pub queue_requests_max: u64,
     /// Most bytes that may wait.
@@ -167,6 +207,22 @@ pub struct StorageFacts {
     pub commit_write_commands: u64,
     /// Time in commits, in microseconds.
     pub commit_us: u64,
+    /// Commands of each turn.
+    pub batch_size: Spread,
+    /// Time of each commit, in microseconds.
+    pub commit_time_us: Spread,
+    /// Time of each sync that is not part of a commit, in microseconds.
+    pub sync_time_us: Spread,
+    /// Syncs that are part of a commit, by RocksDB's own count.
+    pub commit_syncs: u64,
+    /// Their time, in microseconds: all of it, what 99 of 100 did not exceed, and the longest.
+    pub commit_sync_us: [u64; 3],
+    /// Handlers that panicked.
+    pub panics: u64,
+    /// Workers that died and were replaced.
+    pub worker_restarts: u64,
+    /// Age of what RocksDB and the hot tier said last, in ms.
+    pub snapshot_age_ms: u64,
     /// Commands that ran on the reader pool.
     pub long_reads: u64,
     /// Write calls by RocksDB's own count.
@@ -278,6 +334,10 @@ pub struct Facts {
     pub server: ServerFacts,
     pub network: NetworkFacts,
     pub crossing: CrossingFacts,
+    pub network_runtime: RuntimeFacts,
+    pub storage_runtime: RuntimeFacts,
+    /// Lines of the log that were dropped because its file or terminal did not take them in time.
+    pub log_lines_dropped: u64,
     pub storage: StorageFacts,
     pub memory: MemoryFacts,
     pub cpu: CpuFacts,

@@ -73,6 +73,11 @@ impl HotTier {
         });
     }
 
+    /// Lookups that it answered, and those that went on to RocksDB. Waits for nobody.
+    pub fn lookups(&self) -> (u64, u64) {
+        (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
+    }
+
     /// Bytes, records, hits and misses.
     pub fn stats(&self) -> HotStats {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);

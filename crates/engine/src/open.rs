@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rust_rocksdb::checkpoint::Checkpoint;
-use rust_rocksdb::statistics::{StatsLevel, Ticker};
+use rust_rocksdb::statistics::{Histogram, StatsLevel, Ticker};
 use rust_rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DBRecoveryMode, LogLevel,
     MergeOperands, Options, ReadOptions, WriteBatch, WriteOptions,
@@ -54,6 +54,14 @@ pub struct EngineStats {
     pub cache_hits: u64,
     /// Block cache misses.
     pub cache_misses: u64,
+    /// Syncs that were part of a commit (`appendfsync always`).
+    pub commit_syncs: u64,
+    /// Time of all of those, in microseconds.
+    pub commit_sync_micros: u64,
+    /// What 99 of 100 of them did not exceed.
+    pub commit_sync_micros_p99: u64,
+    /// The longest.
+    pub commit_sync_micros_max: u64,
 }
 
 /// An open database.
@@ -186,6 +194,7 @@ impl Engine {
     /// Counters of RocksDB's own.
     pub fn stats(&self) -> EngineStats {
         let ticker = |which| self.options.get_ticker_count(which);
+        let syncs = self.options.get_histogram_data(Histogram::WalFileSyncMicros);
         EngineStats {
             writes: ticker(Ticker::WriteWithWal),
             wal_syncs: ticker(Ticker::WalFileSynced),
@@ -194,7 +203,16 @@ impl Engine {
             compaction_bytes: ticker(Ticker::CompactWriteBytes),
             cache_hits: ticker(Ticker::BlockCacheHit),
             cache_misses: ticker(Ticker::BlockCacheMiss),
+            commit_syncs: syncs.count(),
+            commit_sync_micros: syncs.sum(),
+            commit_sync_micros_p99: syncs.p99() as u64,
+            commit_sync_micros_max: syncs.max() as u64,
         }
+    }
+
+    /// Write calls that reached the WAL, and WAL syncs: the two of [`Engine::stats`] that are read after each commit.
+    pub fn write_counts(&self) -> (u64, u64) {
+        (self.options.get_ticker_count(Ticker::WriteWithWal), self.options.get_ticker_count(Ticker::WalFileSynced))
     }
 
     /// Bytes in memtables, and in the block cache.

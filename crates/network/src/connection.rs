@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bridge::{Refused, StorageResponse};
+use bridge::{Refusal, Refused, StorageResponse};
 use bytes::{Bytes, BytesMut};
 use commands::{Error, Session, Slice};
 use resp::{Encoder, Parser, Protocol, Span};
@@ -224,6 +224,9 @@ impl Connection {
                     state.spare = Some(slice);
                 }
                 Err(refused) => {
+                    if refused == Refused::Lost {
+                        shard.common.runtime.refusals.add(Refusal::Lost, 1);
+                    }
                     let text = refusal(refused).to_string();
                     let mut answer = Vec::new();
                     if let Some(flight) = flight {
@@ -310,8 +313,8 @@ impl Connection {
         self.record.waker.wake();
     }
 
-    /// Called about once a second: limits in time.
-    pub(crate) fn check_times(&self, shard: &Shard, now: Instant) {
+    /// Called about once a second: enforces limits in time, and tells what the connection occupies, in bytes.
+    pub(crate) fn check(&self, shard: &Shard, now: Instant) -> u64 {
         let settings = &shard.common.settings;
         let mut state = self.state.borrow_mut();
         let timeout_s = settings.idle_timeout_s.load(Ordering::Relaxed);
@@ -326,6 +329,7 @@ impl Connection {
         if state.buf.is_empty() && state.buf.capacity() > IDLE_BUFFER_MAX && self.record.idle_ms() > 2000 {
             state.buf = BytesMut::new();
         }
+        (size_of::<Self>() + size_of::<ClientRecord>() + state.buf.capacity() + state.output.len_bytes()) as u64
     }
 
     /// True if the client waits for nothing, so that a stopping server may close it.

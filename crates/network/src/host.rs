@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use bridge::RuntimeMetrics;
 use commands::facts::{ClientFacts, Facts};
 use commands::{ClientFilter, Command, Host, Result, Shutdown};
 
@@ -54,6 +55,8 @@ pub(crate) struct Common {
     pub(crate) settings: Arc<NetworkSettings>,
     pub(crate) clients: Clients,
     pub(crate) metrics: NetworkMetrics,
+    /// Of both runtimes and the channel.
+    pub(crate) runtime: Arc<RuntimeMetrics>,
     pub(crate) control: Arc<dyn Control>,
     pause: Pause,
     /// Set when the server stops: no new command is begun.
@@ -63,11 +66,16 @@ pub(crate) struct Common {
 }
 
 impl Common {
-    pub(crate) fn new(settings: Arc<NetworkSettings>, control: Arc<dyn Control>) -> Self {
+    pub(crate) fn new(
+        settings: Arc<NetworkSettings>,
+        control: Arc<dyn Control>,
+        runtime: Arc<RuntimeMetrics>,
+    ) -> Self {
         Common {
             settings,
             clients: Clients::default(),
             metrics: NetworkMetrics::default(),
+            runtime,
             control,
             pause: Pause::default(),
             stopping: AtomicBool::new(false),
@@ -107,7 +115,11 @@ impl Host for Common {
 
     fn authenticate(&self, user: &[u8], password: &[u8]) -> bool {
         // Without a password the default user accepts any.
-        user == b"default" && (!self.requires_auth() || self.settings.password_matches(password))
+        let is_right = user == b"default" && (!self.requires_auth() || self.settings.password_matches(password));
+        if !is_right {
+            self.metrics.auth_failures.fetch_add(1, Ordering::Relaxed);
+        }
+        is_right
     }
 
     fn facts(&self) -> Facts {

@@ -23,6 +23,9 @@ pub(crate) struct NetworkMetrics {
     pub(crate) output_buffer_disconnections: AtomicU64,
     pub(crate) input_buffer_peak: AtomicU64,
     pub(crate) output_buffer_peak: AtomicU64,
+    pub(crate) auth_failures: AtomicU64,
+    /// What connections occupy, as each thread last added up for its own.
+    pub(crate) clients_bytes: AtomicU64,
     rates: Mutex<Rates>,
 }
 
@@ -64,6 +67,7 @@ impl NetworkMetrics {
             &self.output_buffer_disconnections,
             &self.input_buffer_peak,
             &self.output_buffer_peak,
+            &self.auth_failures,
         ] {
             counter.store(0, Ordering::Relaxed);
         }
@@ -94,6 +98,8 @@ impl NetworkMetrics {
             writes_processed: load(&self.writes),
             query_buffer_limit_disconnections: load(&self.query_buffer_disconnections),
             output_buffer_limit_disconnections: load(&self.output_buffer_disconnections),
+            clients_bytes: load(&self.clients_bytes),
+            auth_failures: load(&self.auth_failures),
             ..NetworkFacts::default()
         }
     }

@@ -63,7 +63,7 @@ impl NetworkServer {
         let (senders, receivers) = (0..threads.max(1)).map(|_| mpsc::channel(ACCEPTED_MAX)).unzip();
         let receivers: Vec<_> = receivers;
         NetworkServer {
-            common: Arc::new(Common::new(settings, control)),
+            common: Arc::new(Common::new(settings, control, channel.metrics().clone())),
             channel,
             senders,
             receivers: Mutex::new(receivers.into_iter().map(Some).collect()),
@@ -75,7 +75,7 @@ impl NetworkServer {
     pub async fn run_thread(&self, thread: usize) {
         let receiver = self.receivers.lock().get_mut(thread).and_then(Option::take);
         let Some(receiver) = receiver else { return };
-        let shard = Shard::new(self.common.clone(), self.channel.clone());
+        let shard = Shard::new(thread, self.common.clone(), self.channel.clone());
         shard.run(receiver, self.phase.subscribe()).await;
     }
 

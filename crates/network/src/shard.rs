@@ -43,14 +43,15 @@ pub(crate) enum Phase {
 
 /// See the module's text.
 pub(crate) struct Shard {
+    thread: usize,
     pub(crate) common: Arc<Common>,
     pub(crate) storage: StorageClient<Slice, Slice>,
     connections: RefCell<HashMap<u64, Rc<Connection>, foldhash::fast::RandomState>>,
 }
 
 impl Shard {
-    pub(crate) fn new(common: Arc<Common>, channel: Arc<MessageChannel<Slice, Slice>>) -> Rc<Self> {
-        Rc::new(Shard { common, storage: StorageClient::new(channel), connections: RefCell::default() })
+    pub(crate) fn new(thread: usize, common: Arc<Common>, channel: Arc<MessageChannel<Slice, Slice>>) -> Rc<Self> {
+        Rc::new(Shard { thread, common, storage: StorageClient::new(channel), connections: RefCell::default() })
     }
 
     /// Serves until the server has stopped.
@@ -58,6 +59,8 @@ impl Shard {
         let pump = tokio::task::spawn_local(pump(self.clone()));
         let completions = tokio::task::spawn_local(complete(self.clone()));
         let checks = tokio::task::spawn_local(check(self.clone()));
+        let runtime = self.common.runtime.clone();
+        let probing = tokio::task::spawn_local(bridge::probe(runtime, |metrics| &metrics.network, self.thread));
         loop {
             tokio::select! {
                 Some(client) = accepted.recv() => self.take_in(client),
@@ -85,6 +88,7 @@ impl Shard {
         pump.abort();
         completions.abort();
         checks.abort();
+        probing.abort();
     }
 
     fn take_in(self: &Rc<Self>, client: Accepted) {
@@ -150,13 +154,18 @@ async fn complete(shard: Rc<Shard>) {
 }
 
 async fn check(shard: Rc<Shard>) {
+    let mut told_bytes = 0u64;
     loop {
         tokio::time::sleep(CHECK_PERIOD).await;
         let now = Instant::now();
         let connections: Vec<_> = shard.connections.borrow().values().cloned().collect();
+        let mut bytes = 0;
         for connection in connections {
-            connection.check_times(&shard, now);
+            bytes += connection.check(&shard, now);
         }
+        // Wrapping: what this thread told before is replaced by what it tells now.
+        shard.common.metrics.clients_bytes.fetch_add(bytes.wrapping_sub(told_bytes), Ordering::Relaxed);
+        told_bytes = bytes;
         if shard.common.stopping.load(Ordering::Acquire) {
             return;
         }

@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bridge::MessageChannel;
-use commands::facts::{CrossingFacts, Facts, ServerFacts};
+use bridge::{MessageChannel, Refusal, RuntimePart};
+use commands::facts::{CrossingFacts, Facts, ServerFacts, StorageFacts};
 use commands::{Error, Result, Shutdown, Slice};
 use network::Control;
 use parking_lot::Mutex;
@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 use crate::apply::{Targets, apply};
 use crate::config::{Config, Origin, is_secret};
-use crate::machine;
+use crate::observer::{Observer, numbers, times_us};
 use crate::runtime_config::RuntimeConfig;
 
 /// See the module's text.
@@ -29,7 +29,7 @@ pub struct ServerControl {
     shutdown: mpsc::Sender<Shutdown>,
     /// What does not change.
     server: ServerFacts,
-    peak_bytes: AtomicU64,
+    observer: Observer,
 }
 
 impl ServerControl {
@@ -49,7 +49,7 @@ impl ServerControl {
             storage: OnceLock::new(),
             shutdown,
             server,
-            peak_bytes: AtomicU64::new(0),
+            observer: Observer::default(),
         }
     }
 
@@ -61,21 +61,35 @@ impl ServerControl {
         }
     }
 
+    /// What is looked at from time to time.
+    pub(crate) fn observer(&self) -> &Observer {
+        &self.observer
+    }
+
     fn crossing(&self) -> CrossingFacts {
-        let (queue_requests, queue_bytes) = self.channel.depth();
-        let metrics = &self.channel.metrics().channel;
+        let metrics = self.channel.metrics();
+        let channel = &metrics.channel;
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let taken = load(&metrics.taken);
         CrossingFacts {
-            queue_requests: queue_requests as u64,
-            queue_bytes: queue_bytes as u64,
+            queue_requests: load(&channel.depth_requests),
+            queue_bytes: load(&channel.depth_bytes),
             queue_requests_max: self.runtime.channel.requests as u64,
             queue_bytes_max: self.runtime.channel.bytes as u64,
-            requests: taken,
-            refused_late: load(&metrics.refused_late),
-            refused_down: load(&metrics.refused_down),
-            full: load(&metrics.full),
-            wait_us_mean: load(&metrics.waited_ns) as f64 / 1000.0 / taken.max(1) as f64,
+            requests: load(&channel.taken),
+            refused: Refusal::ALL.map(|reason| (reason.name(), metrics.refusals.of(reason))).into(),
+            full: load(&channel.full),
+            wait_us: times_us(&channel.wait.snapshot()),
+            oldest_wait_ms: u64::try_from(metrics.oldest_wait().as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    fn storage_facts(&self) -> StorageFacts {
+        let metrics = self.channel.metrics();
+        StorageFacts {
+            batch_size: numbers(&metrics.batch_size.snapshot()),
+            commit_time_us: times_us(&metrics.commit_time.snapshot()),
+            sync_time_us: times_us(&metrics.sync_time.snapshot()),
+            ..self.storage.get().map(|storage| storage.facts()).unwrap_or_default()
         }
     }
 }
@@ -87,12 +101,12 @@ impl Control for ServerControl {
 
     fn facts(&self) -> Facts {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let mut memory = machine::memory();
-        let peak = self.peak_bytes.fetch_max(memory.allocated_bytes, Ordering::Relaxed);
-        memory.peak_bytes = peak.max(memory.allocated_bytes);
+        let mut memory = self.observer.memory();
         let config = self.config.lock();
         memory.maxmemory_bytes = config.get_bytes("maxmemory");
         config.get_enum("maxmemory-policy").clone_into(&mut memory.maxmemory_policy);
+        let metrics = self.channel.metrics();
+        let silent = |part: &RuntimePart| metrics.age_of(part.last_beat_ns());
         Facts {
             server: ServerFacts {
                 now_unix_us: u64::try_from(now.as_micros()).unwrap_or(u64::MAX),
@@ -100,18 +114,19 @@ impl Control for ServerControl {
                 ..self.server.clone()
             },
             crossing: self.crossing(),
-            storage: self.storage.get().map(|storage| storage.facts()).unwrap_or_default(),
+            network_runtime: self.observer.network(&metrics.network, silent(&metrics.network)),
+            storage_runtime: self.observer.storage(&metrics.storage, silent(&metrics.storage)),
+            storage: self.storage_facts(),
             memory,
-            cpu: machine::cpu(),
+            cpu: self.observer.cpu(),
             aof_enabled: config.get_bool("appendonly"),
             ..Facts::default()
         }
     }
 
     fn reset_stats(&self) {
-        self.channel.metrics().reset();
         if let Some(storage) = self.storage.get() {
-            storage.keyspace().reset_stats();
+            storage.reset_stats();
         }
     }
 

@@ -79,7 +79,7 @@ impl ServerFactory {
             .with_hot_tier(runtime.hot_tier_bytes);
         let bound = listen::bind(&self.config)?;
 
-        let metrics = Arc::new(RuntimeMetrics::default());
+        let metrics = Arc::new(RuntimeMetrics::new(runtime.network_threads));
         let channel = Arc::new(MessageChannel::new(runtime.channel, metrics));
         let settings =
             Arc::new(StorageSettings::new(runtime.storage_threads, runtime.reader_threads, runtime.reader_queue));
@@ -118,6 +118,7 @@ impl Assembled {
         Started {
             runtime: self.runtime,
             network: self.network,
+            control: self.control,
             channel: self.channel,
             bound: self.bound,
             shutdown_requests: self.shutdown_requests,
@@ -132,6 +133,8 @@ pub struct Started {
     pub runtime: RuntimeConfig,
     /// The network's side.
     pub network: Arc<NetworkServer>,
+    /// What session commands reach.
+    pub control: Arc<ServerControl>,
     /// The crossing.
     pub channel: Arc<MessageChannel<Slice, Slice>>,
     /// The sockets.

@@ -15,6 +15,7 @@ mod factory;
 mod identity;
 mod listen;
 mod machine;
+mod observer;
 mod runtime_config;
 mod runtime_manager;
 

@@ -14,7 +14,9 @@ use tokio::runtime::{Builder, Handle, LocalOptions, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
+use crate::control::ServerControl;
 use crate::factory::{Assembled, Started};
+use crate::observer::OBSERVE_PERIOD;
 use crate::runtime_config::{RuntimeConfig, RuntimeMode};
 
 /// How often the stop looks whether clients are at rest.
@@ -55,6 +57,10 @@ impl RuntimeManager {
             None => manager.network_threads.iter().map(|thread| thread.handle.clone()).collect(),
         };
         let started = assembled.start_storage(handles);
+        let network_handles = manager.network_threads.iter().map(|thread| thread.handle.clone()).collect();
+        let storage_handles = manager.storage_runtime.iter().map(|runtime| runtime.handle().clone()).collect();
+        started.control.observer().set_runtimes(network_handles, storage_handles);
+        started.control.observer().observe();
         let main = Builder::new_current_thread().enable_all().build().map_err(told)?;
         main.block_on(manager.run(started))
     }
@@ -70,6 +76,7 @@ impl RuntimeManager {
             });
         }
         first.spawn(started.network.clone().sample());
+        tokio::spawn(observe(started.control.clone()));
         for (kind, address, port) in &started.bound.facts {
             tracing::info!("listening on {kind} {address}:{port}");
         }
@@ -132,6 +139,14 @@ impl NetworkThread {
         })?;
         let handle = receiver.recv().map_err(io::Error::other)??;
         Ok(NetworkThread { handle, thread })
+    }
+}
+
+/// Looks at the process until it ends. Runs on the main thread.
+async fn observe(control: Arc<ServerControl>) {
+    loop {
+        tokio::time::sleep(OBSERVE_PERIOD).await;
+        control.observer().observe();
     }
 }
 

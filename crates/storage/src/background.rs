@@ -20,8 +20,8 @@ const COLLECT_PERIOD: Duration = Duration::from_millis(250);
 const COLLECT_STEP_MAX: usize = 64;
 /// Pause between steps while there is more, so that cleaning up leaves the disk to others.
 const COLLECT_PAUSE: Duration = Duration::from_millis(5);
-/// How often RocksDB is asked for its sizes.
-const SAMPLE_PERIOD: Duration = Duration::from_secs(1);
+/// How often what `INFO` tells of RocksDB is published.
+const PUBLISH_PERIOD: Duration = Duration::from_millis(200);
 /// `appendfsync everysec`.
 const SYNC_PERIOD: Duration = Duration::from_secs(1);
 
@@ -112,12 +112,12 @@ pub(crate) async fn sync(shared: Arc<Shared>) {
     }
 }
 
-/// Publishes RocksDB's sizes.
-pub(crate) async fn sample(shared: Arc<Shared>) {
+/// Publishes what RocksDB says of itself.
+pub(crate) async fn publish(shared: Arc<Shared>) {
     loop {
+        tokio::time::sleep(PUBLISH_PERIOD).await;
         let work = shared.clone();
-        on_pool(&shared, move || work.sample_sizes()).await;
-        tokio::time::sleep(SAMPLE_PERIOD).await;
+        on_pool(&shared, move || work.published.publish(&work.engine, &work.keyspace)).await;
     }
 }
 

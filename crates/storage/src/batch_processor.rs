@@ -83,9 +83,7 @@ impl<'s> BatchProcessor<'s> {
                 self.commit();
             }
         }
-        let metrics = self.shared.metrics();
-        metrics.batches.fetch_add(1, Ordering::Relaxed);
-        metrics.batch_commands.fetch_add(commands, Ordering::Relaxed);
+        self.shared.metrics().count_batch(commands);
         self.commit();
     }
 

@@ -14,6 +14,7 @@ mod batch_processor;
 mod checkpoint;
 mod latch;
 mod limits;
+mod published;
 mod readers;
 mod server;
 mod shared;

@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bridge::Refusal;
 use commands::{Call, Cancel, Error, Run, SlowCall, Store};
 use data::{Turn, View};
 use parking_lot::{Condvar, Mutex};
@@ -176,6 +177,7 @@ pub(crate) fn run(shared: &Arc<Shared>, request: Request) {
             shared.metrics().long_reads.fetch_add(1, Ordering::Relaxed);
         }
         Some(request) => {
+            shared.metrics().refusals.add(Refusal::ReaderQueue, 1);
             let error = Error::sentence("OVERLOADED too many long commands are waiting; this one was not executed");
             finish(shared, request, |_, _| Err(error));
         }

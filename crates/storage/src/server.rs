@@ -83,8 +83,9 @@ impl StorageServer {
             shared.handle.spawn(background::expire(shared.clone(), worker_count)),
             shared.handle.spawn(background::collect(shared.clone())),
             shared.handle.spawn(background::sync(shared.clone())),
-            shared.handle.spawn(background::sample(shared.clone())),
             shared.handle.spawn(crate::watch::watch(shared.clone())),
+            shared.handle.spawn(background::publish(shared.clone())),
+            shared.handle.spawn(bridge::probe(shared.channel.metrics().clone(), |metrics| &metrics.storage, 0)),
         ];
         StorageServer { shared, workers: Mutex::new(workers), background: Mutex::new(background) }
     }
@@ -110,7 +111,7 @@ impl StorageServer {
         }
     }
 
-    /// Numbers for `INFO`: counters, and sizes as last sampled. Takes no lock of RocksDB's database.
+    /// Numbers for `INFO`: live where a counter of ours tells them, and else as last published. Waits for nobody.
     pub fn facts(&self) -> StorageFacts {
         let shared = &self.shared;
         let (keyspace, metrics, checkpoints) = (&shared.keyspace, shared.metrics(), &shared.checkpoints);
@@ -118,9 +119,10 @@ impl StorageServer {
             let count = keyspace.count(db);
             (count.keys, count.volatile)
         };
-        let hot = keyspace.hot().stats();
         let (readers_running, readers_waiting) = shared.readers.load();
-        let engine = shared.engine.stats();
+        let published = shared.published.last();
+        let engine = published.engine;
+        let (hot_hits, hot_misses) = keyspace.hot().lookups();
         let (health, events) = (shared.engine.health(), shared.engine.event_counts());
         let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         StorageFacts {
@@ -133,6 +135,10 @@ impl StorageServer {
             commits: load(&metrics.commits),
             commit_write_commands: load(&metrics.commit_write_commands),
             commit_us: load(&metrics.commit_ns) / 1000,
+            commit_syncs: engine.commit_syncs,
+            commit_sync_us: [engine.commit_sync_micros, engine.commit_sync_micros_p99, engine.commit_sync_micros_max],
+            panics: load(&metrics.panics),
+            worker_restarts: load(&metrics.worker_restarts),
             long_reads: load(&metrics.long_reads),
             engine_writes: engine.writes,
             engine_wal_syncs: engine.wal_syncs,
@@ -151,16 +157,19 @@ impl StorageServer {
             engine_background_errors: events.background_errors,
             engine_resumes: events.resumes,
             refusal: shared.engine.refusal().map(|error| error.cause().to_owned()),
-            hot_tier_bytes: hot.bytes,
-            hot_tier_bytes_max: hot.bytes_max,
-            hot_tier_records: hot.records,
-            hot_tier_hits: hot.hits,
-            hot_tier_misses: hot.misses,
-            memtable_bytes: load(&shared.sizes.memtables),
-            block_cache_bytes: load(&shared.sizes.block_cache),
-            disk_bytes: load(&shared.sizes.tables),
-            changes_since_save: load(&metrics.commit_write_commands)
-                .saturating_sub(load(&checkpoints.saved_write_commands)),
+            hot_tier_bytes: published.hot_bytes,
+            hot_tier_bytes_max: published.hot_bytes_max,
+            hot_tier_records: published.hot_records,
+            hot_tier_hits: hot_hits,
+            hot_tier_misses: hot_misses,
+            memtable_bytes: published.memtable_bytes,
+            block_cache_bytes: published.block_cache_bytes,
+            disk_bytes: published.table_bytes,
+            snapshot_age_ms: u64::try_from(published.age().as_millis()).unwrap_or(u64::MAX),
+            changes_since_save: changes_since(
+                load(&checkpoints.saved_write_commands),
+                load(&metrics.commit_write_commands),
+            ),
             saves: load(&checkpoints.saves),
             long_reads_running: readers_running as u64,
             long_reads_waiting: readers_waiting as u64,
@@ -169,12 +178,22 @@ impl StorageServer {
             save_in_progress: checkpoints.is_running(),
             last_save_seconds: checkpoints.last_seconds.load(Ordering::Relaxed),
             poisoned: shared.engine.is_poisoned(),
+            ..StorageFacts::default()
         }
     }
 
     /// The databases, for their settings and counters.
     pub fn keyspace(&self) -> &Keyspace {
         &self.shared.keyspace
+    }
+
+    /// Zeroes the counters (`CONFIG RESETSTAT`), except what the last checkpoint is compared with.
+    pub fn reset_stats(&self) {
+        let (metrics, checkpoints) = (self.shared.metrics(), &self.shared.checkpoints);
+        let write_commands = metrics.commit_write_commands.load(Ordering::Relaxed);
+        checkpoints.saved_write_commands.fetch_sub(write_commands, Ordering::Relaxed);
+        metrics.reset();
+        self.shared.keyspace.reset_stats();
     }
 
     /// Turns the removal of expired keys in the background on or off.
@@ -195,6 +214,11 @@ impl StorageServer {
     }
 }
 
+/// Both counters were lessened by the same when counters were zeroed, so that their difference stays, modulo 2^64.
+fn changes_since(saved: u64, now: u64) -> u64 {
+    u64::try_from(now.wrapping_sub(saved).cast_signed()).unwrap_or(0)
+}
+
 /// Runs a worker, and another in its place should it die. Its latches and its batch go with it; the requests it
 /// had are answered by their reply slots.
 async fn keep_working(shared: Arc<Shared>, worker: u32, handle: Handle) {
@@ -202,6 +226,7 @@ async fn keep_working(shared: Arc<Shared>, worker: u32, handle: Handle) {
         if !error.is_panic() {
             return;
         }
+        shared.metrics().worker_restarts.fetch_add(1, Ordering::Relaxed);
         tracing::error!(worker, "a storage worker died; it is replaced");
         tokio::time::sleep(RESTART_PAUSE).await;
     }

@@ -1,8 +1,8 @@
 //! What the workers, the reader pool and the background tasks have in common.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bridge::{MessageChannel, RuntimeMetrics};
 use commands::Slice;
@@ -14,6 +14,7 @@ use crate::batch_processor::durability;
 use crate::checkpoint::CheckpointKeeper;
 use crate::latch::Latches;
 use crate::limits::StorageSettings;
+use crate::published::Published;
 use crate::readers::ReaderPool;
 
 /// See the module's text.
@@ -30,29 +31,13 @@ pub(crate) struct Shared {
     pub(crate) handle: Handle,
     /// Set by each commit, cleared by each sync.
     unsynced: AtomicBool,
-    /// Sizes that RocksDB tells only under its mutex, as last sampled: so that asking for them waits for nobody.
-    pub(crate) sizes: Sizes,
+    /// What `INFO` tells of RocksDB.
+    pub(crate) published: Published,
     /// Removal of expired keys in the background (`DEBUG SET-ACTIVE-EXPIRE`).
     pub(crate) active_expire: AtomicBool,
 }
 
-/// In bytes, sampled about once a second.
-#[derive(Debug, Default)]
-pub(crate) struct Sizes {
-    pub(crate) memtables: AtomicU64,
-    pub(crate) block_cache: AtomicU64,
-    pub(crate) tables: AtomicU64,
-}
-
 impl Shared {
-    /// Asks RocksDB for its sizes. May block.
-    pub(crate) fn sample_sizes(&self) {
-        let (memtables, block_cache) = self.engine.memory_bytes();
-        self.sizes.memtables.store(memtables, Ordering::Relaxed);
-        self.sizes.block_cache.store(block_cache, Ordering::Relaxed);
-        self.sizes.tables.store(self.engine.disk_bytes(), Ordering::Relaxed);
-    }
-
     pub(crate) fn new(
         engine: Arc<Engine>,
         keyspace: Keyspace,
@@ -62,6 +47,7 @@ impl Shared {
         handle: Handle,
     ) -> Self {
         let readers = ReaderPool::new(settings.readers, settings.reader_queue);
+        let published = Published::new(&engine, &keyspace);
         Shared {
             engine,
             keyspace,
@@ -72,7 +58,7 @@ impl Shared {
             readers,
             handle,
             unsynced: AtomicBool::new(false),
-            sizes: Sizes::default(),
+            published,
             active_expire: AtomicBool::new(true),
         }
     }
@@ -87,15 +73,20 @@ impl Shared {
 
     pub(crate) fn note_commit(&self) {
         self.unsynced.store(true, Ordering::Release);
+        self.published.note_writes(&self.engine);
     }
 
     /// Syncs what was committed since the last sync.
     pub(crate) fn sync_if_needed(&self) {
-        if self.unsynced.swap(false, Ordering::AcqRel)
-            && let Err(error) = self.engine.sync()
-        {
-            tracing::error!(%error, "the WAL could not be synced; writes are refused until a restart");
+        if !self.unsynced.swap(false, Ordering::AcqRel) {
+            return;
         }
+        let started = Instant::now();
+        match self.engine.sync() {
+            Ok(()) => self.metrics().count_sync(started.elapsed()),
+            Err(error) => tracing::error!(%error, "the WAL could not be synced; writes are refused until a restart"),
+        }
+        self.published.note_writes(&self.engine);
     }
 }
 

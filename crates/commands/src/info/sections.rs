@@ -1,6 +1,6 @@
 //! The sections of `INFO` that tell facts: the process, its clients, memory, persistence, traffic.
 
-use crate::facts::REDIS_VERSION;
+use crate::facts::{REDIS_VERSION, RuntimeFacts, Spread};
 use crate::info::{Text, human};
 
 /// Size that Redis tells for its replication backlog where none was configured.
@@ -181,9 +181,14 @@ pub(super) fn stats(text: &mut Text<'_>) {
     text.neutral(&["io_threaded_reads_processed", "io_threaded_writes_processed"], "0");
     text.field("client_query_buffer_limit_disconnections", network.query_buffer_limit_disconnections);
     text.field("client_output_buffer_limit_disconnections", network.output_buffer_limit_disconnections);
-    text.neutral(&["reply_buffer_shrinks", "reply_buffer_expands", "eventloop_cycles"], "0");
-    text.neutral(&["eventloop_duration_sum", "eventloop_duration_cmd_sum"], "0");
-    text.neutral(&["instantaneous_eventloop_cycles_per_sec", "instantaneous_eventloop_duration_usec"], "0");
+    text.neutral(&["reply_buffer_shrinks", "reply_buffer_expands"], "0");
+    let runtime = &text.facts.network_runtime;
+    text.field("eventloop_cycles", runtime.turns);
+    text.field("eventloop_duration_sum", runtime.busy_us);
+    text.neutral(&["eventloop_duration_cmd_sum"], "0");
+    text.field("instantaneous_eventloop_cycles_per_sec", runtime.turns_per_second as u64);
+    let busy_us_per_second = runtime.busy_ratio * runtime.threads as f64 * US_PER_SECOND as f64;
+    text.field("instantaneous_eventloop_duration_usec", (busy_us_per_second / runtime.turns_per_second.max(1.0)) as u64);
     text.field("acl_access_denied_auth", network.auth_failures);
     text.neutral(&["acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel"], "0");
 }
@@ -238,26 +243,42 @@ pub(super) fn catamaran(text: &mut Text<'_>) {
     text.field("channel_bytes_max", crossing.queue_bytes_max);
     text.field("channel_requests_taken", crossing.requests);
     text.field("channel_full", crossing.full);
-    text.field("channel_refused_late", crossing.refused_late);
-    text.field("channel_refused_down", crossing.refused_down);
-    text.field("channel_wait_usec_mean", format_args!("{:.2}", crossing.wait_us_mean));
+    for (reason, count) in &crossing.refused {
+        text.field(&format!("channel_refused_{reason}"), count);
+    }
+    text.field("channel_oldest_wait_msec", crossing.oldest_wait_ms);
+    spread(text, "channel_wait_usec", &crossing.wait_us);
     text.field("batches", storage.batches);
     text.field("batch_commands", storage.batch_commands);
     text.field("commands_per_batch", mean(storage.batch_commands, storage.batches));
+    spread(text, "batch_size", &storage.batch_size);
     text.field("commits", storage.commits);
     text.field("commit_write_commands", storage.commit_write_commands);
     text.field("write_commands_per_commit", mean(storage.commit_write_commands, storage.commits));
     text.field("commit_usec", storage.commit_us);
-    text.field("commit_usec_mean", mean(storage.commit_us, storage.commits));
+    spread(text, "commit_usec", &storage.commit_time_us);
+    text.field("syncs", storage.sync_time_us.count);
+    spread(text, "sync_usec", &storage.sync_time_us);
+    text.field("handler_panics", storage.panics);
+    text.field("worker_restarts", storage.worker_restarts);
     text.field("long_reads", storage.long_reads);
     text.field("long_reads_running", storage.long_reads_running);
     text.field("long_reads_waiting", storage.long_reads_waiting);
     text.field("storage_poisoned", u8::from(storage.poisoned));
     text.field("storage_writable", u8::from(storage.refusal.is_none()));
     text.field("storage_refusal", storage.refusal.as_deref().unwrap_or_default());
+    runtime(text, "network_runtime", &text.facts.network_runtime);
+    runtime(text, "storage_runtime", &text.facts.storage_runtime);
+    text.field("log_lines_dropped", text.facts.log_lines_dropped);
+    text.field("rocksdb_snapshot_age_msec", storage.snapshot_age_ms);
     text.field("rocksdb_writes", storage.engine_writes);
     text.field("rocksdb_wal_syncs", storage.engine_wal_syncs);
     text.field("rocksdb_wal_bytes", storage.engine_wal_bytes);
+    let [sum_us, p99_us, max_us] = storage.commit_sync_us;
+    text.field("rocksdb_commit_syncs", storage.commit_syncs);
+    text.field("rocksdb_commit_sync_usec", sum_us);
+    text.field("rocksdb_commit_sync_usec_p99", p99_us);
+    text.field("rocksdb_commit_sync_usec_max", max_us);
     text.field("rocksdb_flush_bytes", storage.engine_flush_bytes);
     text.field("rocksdb_compaction_bytes", storage.engine_compaction_bytes);
     text.field("rocksdb_cache_hits", storage.engine_cache_hits);
@@ -279,6 +300,24 @@ pub(super) fn catamaran(text: &mut Text<'_>) {
     text.field("rocksdb_memtable_bytes", storage.memtable_bytes);
     text.field("rocksdb_block_cache_bytes", storage.block_cache_bytes);
     text.field("rocksdb_disk_bytes", storage.disk_bytes);
+}
+
+/// Adds how values are spread.
+fn spread(text: &mut Text<'_>, name: &str, spread: &Spread) {
+    text.field(&format!("{name}_mean"), format_args!("{:.2}", spread.mean));
+    for (which, value) in [("p50", spread.p50), ("p99", spread.p99), ("p999", spread.p999), ("max", spread.max)] {
+        text.field(&format!("{name}_{which}"), format_args!("{value:.2}"));
+    }
+}
+
+/// Adds how busy a runtime is.
+fn runtime(text: &mut Text<'_>, name: &str, runtime: &RuntimeFacts) {
+    text.field(&format!("{name}_busy_ratio"), format_args!("{:.3}", runtime.busy_ratio));
+    text.field(&format!("{name}_busy_usec"), runtime.busy_us);
+    text.field(&format!("{name}_tasks"), runtime.tasks);
+    text.field(&format!("{name}_queued_tasks"), runtime.queued_tasks);
+    text.field(&format!("{name}_silent_msec"), runtime.silent_ms);
+    spread(text, &format!("{name}_poll_delay_usec"), &runtime.poll_delay_us);
 }
 
 fn mean(sum: u64, count: u64) -> String {
