@@ -71,7 +71,11 @@ impl Histogram {
     /// Forgets everything (`CONFIG RESETSTAT`).
     pub fn reset(&self) {
         for shard in &self.shards {
-            shard.buckets.iter().chain([&shard.sum, &shard.max]).for_each(|counter| counter.store(0, Ordering::Relaxed));
+            shard
+                .buckets
+                .iter()
+                .chain([&shard.sum, &shard.max])
+                .for_each(|counter| counter.store(0, Ordering::Relaxed));
         }
     }
 }

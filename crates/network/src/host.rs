@@ -66,11 +66,7 @@ pub(crate) struct Common {
 }
 
 impl Common {
-    pub(crate) fn new(
-        settings: Arc<NetworkSettings>,
-        control: Arc<dyn Control>,
-        runtime: Arc<RuntimeMetrics>,
-    ) -> Self {
+    pub(crate) fn new(settings: Arc<NetworkSettings>, control: Arc<dyn Control>, runtime: Arc<RuntimeMetrics>) -> Self {
         Common {
             settings,
             clients: Clients::default(),

@@ -188,7 +188,10 @@ pub(super) fn stats(text: &mut Text<'_>) {
     text.neutral(&["eventloop_duration_cmd_sum"], "0");
     text.field("instantaneous_eventloop_cycles_per_sec", runtime.turns_per_second as u64);
     let busy_us_per_second = runtime.busy_ratio * runtime.threads as f64 * US_PER_SECOND as f64;
-    text.field("instantaneous_eventloop_duration_usec", (busy_us_per_second / runtime.turns_per_second.max(1.0)) as u64);
+    text.field(
+        "instantaneous_eventloop_duration_usec",
+        (busy_us_per_second / runtime.turns_per_second.max(1.0)) as u64,
+    );
     text.field("acl_access_denied_auth", network.auth_failures);
     text.neutral(&["acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel"], "0");
 }

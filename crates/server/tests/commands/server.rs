@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::harness::{Server, alone, alone_with, both, info_field, once};
+use crate::harness::{Server, alone, alone_with, both, info_field, once, soon};
 use crate::wire::{Reply, show};
 
 const SYNTAX: &str = "-ERR syntax error";
@@ -116,6 +116,58 @@ fn info_counts() {
         more.iter_mut().for_each(|other| other.check("PING", "+PONG"));
         assert_eq!(db.info_number("total_connections_received") - before, 3);
         assert!(db.info_number("connected_clients") >= 4);
+    });
+}
+
+#[test]
+fn info_measures_both_runtimes_and_the_channel() {
+    alone(|server| {
+        if !server.is_catamaran_or_skip("INFO's own fields") {
+            return;
+        }
+        let mut db = server.db(2, 0);
+        db.check("CONFIG RESETSTAT", "+OK");
+        let writes = db.info_number("rocksdb_writes");
+        for n in 0..20 {
+            db.check(&format!("SET key:{n} v"), "+OK");
+        }
+        let text = db.text("INFO catamaran");
+        let number = |field: &str| -> f64 {
+            let value = info_field(&text, field).unwrap_or_else(|| panic!("no {field} in {text}"));
+            value.parse().unwrap_or_else(|e| panic!("{field}:{value}: {e}"))
+        };
+        // RocksDB's count of its writes is as fresh as ours of the commits.
+        assert_eq!((number("commits"), number("rocksdb_writes") - writes as f64), (20.0, 20.0));
+        assert_eq!((number("channel_requests_taken"), number("batches")), (20.0, 20.0));
+        assert_eq!((number("batch_size_p50"), number("batch_size_max")), (1.0, 1.0));
+        for name in ["channel_wait_usec", "commit_usec", "sync_usec", "batch_size"] {
+            let [p50, p99, p999, max] = ["p50", "p99", "p999", "max"].map(|which| number(&format!("{name}_{which}")));
+            assert!(p50 <= p99 && p99 <= p999 && p999 <= max, "{name} in {text}");
+        }
+        assert!(number("commit_usec_p50") > 0.0 && number("commit_usec_mean") <= number("commit_usec_max"));
+        for runtime in ["network_runtime", "storage_runtime"] {
+            assert!((0.0..=1.0).contains(&number(&format!("{runtime}_busy_ratio"))), "{text}");
+            assert!(number(&format!("{runtime}_tasks")) >= 1.0, "{text}");
+            number(&format!("{runtime}_silent_msec"));
+        }
+        for reason in ["late", "down", "lost", "reader_queue"] {
+            assert_eq!(number(&format!("channel_refused_{reason}")), 0.0);
+        }
+        assert_eq!((number("channel_requests"), number("channel_oldest_wait_msec")), (0.0, 0.0));
+        number("rocksdb_snapshot_age_msec");
+        // The probes run ten times a second.
+        let probed = soon(|| {
+            let text = db.text("INFO catamaran");
+            ["network", "storage"].iter().all(|side| {
+                info_field(&text, &format!("{side}_runtime_poll_delay_usec_max")).is_some_and(|max| max != "0.00")
+            })
+        });
+        assert!(probed, "no poll delay was measured");
+        // A checkpoint is compared with what was written since, not with what was counted since.
+        let changes = db.info_number("rdb_changes_since_last_save");
+        db.check("CONFIG RESETSTAT", "+OK");
+        assert_eq!(db.info_number("rdb_changes_since_last_save"), changes);
+        assert_eq!(db.info_number("commits"), 0);
     });
 }
 
