@@ -82,6 +82,10 @@ impl Pair {
     pub(crate) fn compare(&mut self, command: &[Vec<u8>]) -> Result<(), Difference> {
         let args: Vec<&[u8]> = command.iter().map(Vec::as_slice).collect();
         let (theirs, ours) = self.both(&args);
+        if args[0].eq_ignore_ascii_case(b"HELLO") && is_error(&theirs) {
+            // Before 7.2 a Redis had taken the name by the time it came to the option that it refuses.
+            self.both(&[b"CLIENT", b"SETNAME", b""]);
+        }
         if theirs == ours || is_intended(&args, &theirs, &ours) {
             return Ok(());
         }
