@@ -126,7 +126,7 @@ mod tests {
 
     const START_MS: u64 = 1_700_000_000_000;
 
-    fn record(name: &str) -> Vec<u8> {
+    fn record(name: &str) -> engine::RecordKey {
         key::record(SpaceId(1), key::position(7, name.as_bytes()), name.as_bytes())
     }
 

@@ -1,10 +1,16 @@
 //! The state of an open batch above the engine's: counts, and which space each database is.
 
-use engine::{Durability, Engine, Pending};
+use engine::{Durability, Engine, Pending, SlotId};
 
 use crate::error::Result;
-use crate::key::SpaceId;
+use crate::header::Meta;
+use crate::key::{self, SpaceId};
 use crate::keyspace::{Keyspace, keys_counter, volatile_counter};
+
+/// The room for a record that is kept from batch to batch, in bytes.
+const RECORD_KEPT_BYTES: usize = 64 << 10;
+/// How many prepared keys a command may leave out before the others count as not prepared.
+const PREPARED_WINDOW: usize = 4;
 
 /// By how much a batch changes the counts of a space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +31,14 @@ pub struct Batch {
     /// The spaces of all databases, if the batch changes them.
     spaces: Option<Vec<SpaceId>>,
     expired_keys: u64,
+    /// Keys that the commands of the turn will ask for, in the order in which they will.
+    prepared: Vec<SlotId>,
+    /// The first of them that was not asked for yet.
+    prepared_next: usize,
+    /// The key that was asked for last: commands ask for one key several times.
+    last: Option<SlotId>,
+    /// Where a record is put together; kept for its allocation.
+    record: Vec<u8>,
     saved: Saved,
 }
 
@@ -62,6 +76,14 @@ impl Batch {
         self.spaces.as_deref()
     }
 
+    /// The space of a database, as the batch has it.
+    pub(crate) fn space(&self, keyspace: &Keyspace, db: u16) -> SpaceId {
+        match &self.spaces {
+            Some(spaces) => spaces[usize::from(db)],
+            None => keyspace.space(db),
+        }
+    }
+
     pub(crate) fn set_spaces(&mut self, spaces: Vec<SpaceId>) {
         self.spaces = Some(spaces);
     }
@@ -83,16 +105,58 @@ impl Batch {
         self.expired_keys += 1;
     }
 
-    /// Notes the record of a key if the hot tier has it. The caller holds the key's latch.
-    pub fn remember_hot(&mut self, record_key: &[u8], keyspace: &Keyspace) -> bool {
-        if self.pending.knows(record_key) {
+    /// Locates a key ahead of the command that will ask for it. Commands ask in the same order.
+    pub fn prepare(&mut self, keyspace: &Keyspace, space: SpaceId, user_key: &[u8]) -> SlotId {
+        let record_key = key::record(space, key::position(keyspace.seed(), user_key), user_key);
+        let slot = self.pending.locate(&record_key);
+        self.prepared.push(slot);
+        slot
+    }
+
+    /// Notes the record of a slot if the hot tier has it. True if the batch knows the record now. The caller holds the key's latch.
+    pub fn remember_hot(&mut self, slot: SlotId, keyspace: &Keyspace) -> bool {
+        if self.pending.known(slot).is_some() {
             return true;
         }
-        let record = keyspace.hot().get(record_key);
-        if let Some(record) = &record {
-            self.pending.remember(record_key, Some(record));
+        let record = keyspace.hot().get(self.pending.key(slot));
+        let is_hot = record.is_some();
+        if is_hot {
+            self.pending.remember(slot, record);
         }
-        record.is_some()
+        is_hot
+    }
+
+    /// The slot of a key that a command of the turn asks for.
+    pub(crate) fn slot(&mut self, keyspace: &Keyspace, space: SpaceId, user_key: &[u8]) -> SlotId {
+        if let Some(slot) = self.last.filter(|&slot| self.is_of(slot, space, user_key)) {
+            return slot;
+        }
+        let ahead = self.prepared.get(self.prepared_next..).unwrap_or(&[]).iter().take(PREPARED_WINDOW);
+        let found = ahead.copied().enumerate().find(|&(_, slot)| self.is_of(slot, space, user_key));
+        let slot = match found {
+            Some((skipped, slot)) => {
+                self.prepared_next += skipped + 1;
+                slot
+            }
+            None => self.pending.locate(&key::record(space, key::position(keyspace.seed(), user_key), user_key)),
+        };
+        self.last = Some(slot);
+        slot
+    }
+
+    /// The slot of the key that was asked for last, if it is this one.
+    pub(crate) fn slot_asked_last(&self, space: SpaceId, user_key: &[u8]) -> Option<SlotId> {
+        self.last.filter(|&slot| self.is_of(slot, space, user_key))
+    }
+
+    fn is_of(&self, slot: SlotId, space: SpaceId, user_key: &[u8]) -> bool {
+        key::is_record_of(self.pending.key(slot), space, user_key)
+    }
+
+    /// Writes header and body of the record of a slot.
+    pub(crate) fn put(&mut self, slot: SlotId, meta: &Meta, body: &[u8]) {
+        meta.encode_into(&mut self.record, body);
+        self.pending.write_slot(slot, Some(self.record.as_slice().into()));
     }
 
     /// True if there is nothing to commit.
@@ -126,7 +190,15 @@ impl Batch {
         self.deltas.clear();
         self.spaces = None;
         self.expired_keys = 0;
-        self.saved = Saved::default();
+        self.prepared.clear();
+        self.prepared_next = 0;
+        self.last = None;
+        if self.record.capacity() > RECORD_KEPT_BYTES {
+            self.record = Vec::new();
+        }
+        self.saved.deltas.clear();
+        self.saved.spaces = None;
+        self.saved.expired_keys = 0;
     }
 
     /// Commits the batch and makes its counts visible. The batch is empty afterwards, whether that

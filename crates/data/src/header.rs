@@ -88,6 +88,13 @@ impl Meta {
     /// The record with this header and a body.
     pub fn encode(&self, body: &[u8]) -> Vec<u8> {
         let mut record = Vec::with_capacity(1 + 8 + 10 + body.len());
+        self.encode_into(&mut record, body);
+        record
+    }
+
+    /// Makes `record` the record with this header and a body, whatever it was.
+    pub fn encode_into(&self, record: &mut Vec<u8>, body: &[u8]) {
+        record.clear();
         let flag = |set: bool, bit: u8| if set { bit } else { 0 };
         record.push(
             self.kind as u8
@@ -103,7 +110,6 @@ impl Meta {
             record.extend_from_slice(&parts.slot.to_be_bytes());
         }
         record.extend_from_slice(body);
-        record
     }
 
     /// The header of a record, and where its body begins.

@@ -9,13 +9,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use engine::{Family, Pending};
+use engine::{Pending, RecordKey};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 /// Longest record that is kept; longer ones would push out many others.
 const RECORD_LEN_MAX: usize = 4 << 10;
-/// What an entry costs beside its bytes: the table, two allocations, the queue.
+/// What an entry costs beside its bytes: the table, the queue, a short key's unused room, an allocation.
 const ENTRY_OVERHEAD_BYTES: u64 = 96;
 /// What an entry is taken to weigh when the table is sized.
 const ENTRY_BYTES_GUESS: u64 = 192;
@@ -23,8 +23,8 @@ const ENTRY_BYTES_GUESS: u64 = 192;
 #[derive(Clone, Debug)]
 struct ByBytes;
 
-impl Weighter<Vec<u8>, Arc<[u8]>> for ByBytes {
-    fn weight(&self, key: &Vec<u8>, record: &Arc<[u8]>) -> u64 {
+impl Weighter<RecordKey, Arc<[u8]>> for ByBytes {
+    fn weight(&self, key: &RecordKey, record: &Arc<[u8]>) -> u64 {
         key.len() as u64 + record.len() as u64 + ENTRY_OVERHEAD_BYTES
     }
 }
@@ -33,7 +33,7 @@ impl Weighter<Vec<u8>, Arc<[u8]>> for ByBytes {
 #[derive(Debug)]
 pub struct HotTier {
     /// None: the tier is off.
-    records: Option<Cache<Vec<u8>, Arc<[u8]>, ByBytes>>,
+    records: Option<Cache<RecordKey, Arc<[u8]>, ByBytes>>,
     hits: AtomicU64,
     misses: AtomicU64,
 }
@@ -55,22 +55,23 @@ impl HotTier {
     }
 
     /// Takes in what a read has found. The caller holds the key's latch since before it read.
-    pub(crate) fn fill(&self, record_key: &[u8], record: &[u8]) {
+    pub(crate) fn fill(&self, record_key: &RecordKey, record: &[u8]) {
         if let Some(records) = &self.records
             && record.len() <= RECORD_LEN_MAX
         {
-            records.insert(record_key.to_vec(), record.into());
+            records.insert(record_key.clone(), record.into());
         }
     }
 
     /// Follows a batch that was just committed. The caller still holds the latches of its keys.
     pub(crate) fn publish(&self, pending: &Pending) {
         let Some(records) = &self.records else { return };
-        pending.for_each_dirty(|family, key, value| match value {
-            _ if family != Family::Keys => {}
-            Some(record) if record.len() <= RECORD_LEN_MAX => records.insert(key.to_vec(), record.into()),
-            _ => drop(records.remove(key)),
-        });
+        for (key, record) in pending.written_records() {
+            match record {
+                Some(record) if record.len() <= RECORD_LEN_MAX => records.insert(key.clone(), record.clone()),
+                _ => drop(records.remove(key.as_slice())),
+            }
+        }
     }
 
     /// Lookups that it answered, and those that went on to RocksDB. Waits for nobody.
@@ -104,17 +105,24 @@ pub struct HotStats {
 
 #[cfg(test)]
 mod tests {
+    use engine::Family;
+
     use super::*;
+
+    fn key(bytes: &[u8]) -> RecordKey {
+        RecordKey::from_slice(bytes)
+    }
 
     #[test]
     fn a_commit_replaces_and_removes_what_was_kept() {
         let tier = HotTier::new(1 << 20);
-        tier.fill(b"k", b"old");
-        tier.fill(b"gone", b"old");
+        tier.fill(&key(b"k"), b"old");
+        tier.fill(&key(b"gone"), b"old");
         let mut pending = Pending::new();
         pending.put(Family::Keys, b"k".to_vec(), b"new".to_vec());
         pending.delete(Family::Keys, b"gone".to_vec());
-        pending.remember(b"read", Some(b"only"));
+        let read = pending.locate(b"read");
+        pending.remember(read, Some(b"only"[..].into()));
         tier.publish(&pending);
         assert_eq!(tier.get(b"k").as_deref(), Some(&b"new"[..]));
         assert_eq!(tier.get(b"gone"), None);
@@ -124,7 +132,7 @@ mod tests {
     #[test]
     fn a_record_that_has_grown_too_long_does_not_stay_as_it_was() {
         let tier = HotTier::new(1 << 20);
-        tier.fill(b"k", b"old");
+        tier.fill(&key(b"k"), b"old");
         let mut pending = Pending::new();
         pending.put(Family::Keys, b"k".to_vec(), vec![0; RECORD_LEN_MAX + 1]);
         tier.publish(&pending);
@@ -134,10 +142,10 @@ mod tests {
     #[test]
     fn it_stays_within_its_size_and_off_means_off() {
         let tier = HotTier::new(100_000);
-        (0..10_000u32).for_each(|n| tier.fill(&n.to_be_bytes(), &[0; 100]));
+        (0..10_000u32).for_each(|n| tier.fill(&key(&n.to_be_bytes()), &[0; 100]));
         assert!(tier.stats().bytes <= 100_000 && tier.stats().records > 100);
         let off = HotTier::new(0);
-        off.fill(b"k", b"v");
+        off.fill(&key(b"k"), b"v");
         assert_eq!(off.get(b"k"), None);
     }
 }

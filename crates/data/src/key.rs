@@ -11,12 +11,15 @@
 //! Slot and hash together are a position of 46 bits, which fits a `SCAN` cursor: so cursors need no
 //! state, and a key that is there throughout cannot be skipped, whatever is written meanwhile.
 
+use engine::RecordKey;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// The number of hash slots, as in Redis Cluster.
 pub const SLOT_COUNT: u16 = 16384;
 /// Bytes before the user key in a record key.
 pub const PREFIX_LEN: usize = 10;
+/// Bytes of the space, with which every key begins.
+const SPACE_LEN: usize = 4;
 /// One more than the greatest position.
 pub const POSITION_END: u64 = (SLOT_COUNT as u64) << 32;
 
@@ -47,11 +50,23 @@ pub fn position(seed: u64, user_key: &[u8]) -> Position {
 }
 
 /// The record key in `keys`.
-pub fn record(space: SpaceId, position: Position, user_key: &[u8]) -> Vec<u8> {
-    let mut key = Vec::with_capacity(PREFIX_LEN + user_key.len());
-    push_position(&mut key, space, position);
+pub fn record(space: SpaceId, position: Position, user_key: &[u8]) -> RecordKey {
+    let mut key = RecordKey::with_capacity(PREFIX_LEN + user_key.len());
+    key.extend_from_slice(&prefix(space, position));
     key.extend_from_slice(user_key);
     key
+}
+
+/// The position in a record key.
+pub fn position_in(record: &RecordKey) -> Position {
+    parse_record(record).map_or(Position(0), |(_, position, _)| position)
+}
+
+/// True if `record` is the record key of a user key in a space.
+pub(crate) fn is_record_of(record: &[u8], space: SpaceId, user_key: &[u8]) -> bool {
+    record.len() == PREFIX_LEN + user_key.len()
+        && record[PREFIX_LEN..] == *user_key
+        && record[..SPACE_LEN] == space.0.to_be_bytes()
 }
 
 /// The first possible record key at or after a position.
@@ -59,9 +74,7 @@ pub fn record_bound(space: SpaceId, position: u64) -> Vec<u8> {
     if position >= POSITION_END {
         return space_end(space);
     }
-    let mut key = Vec::with_capacity(PREFIX_LEN);
-    push_position(&mut key, space, Position(position));
-    key
+    prefix(space, Position(position)).to_vec()
 }
 
 /// The first key after everything of a space.
@@ -137,11 +150,12 @@ pub struct Parts {
     pub slot: u16,
 }
 
-fn push_position(key: &mut Vec<u8>, space: SpaceId, position: Position) {
-    key.extend_from_slice(&space.0.to_be_bytes());
-    let slot_and_hash = position.0.to_be_bytes();
+fn prefix(space: SpaceId, position: Position) -> [u8; PREFIX_LEN] {
+    let mut bytes = [0; PREFIX_LEN];
+    bytes[..SPACE_LEN].copy_from_slice(&space.0.to_be_bytes());
     // The top two bytes of a position are always zero: 14 bits of slot and 32 of hash remain.
-    key.extend_from_slice(&slot_and_hash[2..]);
+    bytes[SPACE_LEN..].copy_from_slice(&position.0.to_be_bytes()[2..]);
+    bytes
 }
 
 #[cfg(test)]
@@ -162,14 +176,25 @@ mod tests {
         let at = position(7, b"key");
         let record = record(SpaceId(3), at, b"key");
         assert_eq!(parse_record(&record), Some((SpaceId(3), at, &b"key"[..])));
+        let record = record.to_vec();
         assert!(record_bound(SpaceId(3), at.0) <= record);
         assert!(record_bound(SpaceId(3), at.0 + 1) > record);
         assert!(record < space_end(SpaceId(3)));
     }
 
     #[test]
+    fn a_record_key_is_told_from_those_of_other_keys_and_spaces() {
+        let record = record(SpaceId(3), position(7, b"key"), b"key");
+        assert!(is_record_of(&record, SpaceId(3), b"key"));
+        assert!(!is_record_of(&record, SpaceId(4), b"key"));
+        for other in [&b"kez"[..], b"ke", b"keys", b""] {
+            assert!(!is_record_of(&record, SpaceId(3), other));
+        }
+    }
+
+    #[test]
     fn golden_layouts() {
-        assert_eq!(record(SpaceId(1), Position(0x3fff_0102_0304), b"k"), b"\0\0\0\x01\x3f\xff\x01\x02\x03\x04k");
+        assert_eq!(record(SpaceId(1), Position(0x3fff_0102_0304), b"k").as_slice(), b"\0\0\0\x01\x3f\xff\x01\x02\x03\x04k");
         let parts = Parts { version: 5, slot: 0x0102 };
         assert_eq!(element(SpaceId(1), parts, b"s"), b"\0\0\0\x01\x01\x02\0\0\0\0\0\0\0\x05s");
         assert_eq!(expiry(b"\0\0\0\x01\x3f\xffhashk", 9), b"\0\0\0\x01\0\0\0\0\0\0\0\x09\x3f\xffhashk");
@@ -178,6 +203,6 @@ mod tests {
     #[test]
     fn expiry_keys_read_back() {
         let record = record(SpaceId(1), position(0, b"k"), b"k");
-        assert_eq!(parse_expiry(&expiry(&record, 77)), Some((77, record)));
+        assert_eq!(parse_expiry(&expiry(&record, 77)), Some((77, record.to_vec())));
     }
 }

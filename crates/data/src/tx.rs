@@ -3,7 +3,9 @@
 //! All bookkeeping that a change of a key brings with it (counts, the expiry index, parts that
 //! nothing refers to any more) happens in [`Tx::put`] and [`Tx::remove`], and nowhere else.
 
-use engine::{Engine, Family, Pending};
+use std::sync::Arc;
+
+use engine::{Engine, Family, Pending, SlotId};
 
 use crate::batch::Batch;
 use crate::error::{Error, Result};
@@ -12,7 +14,7 @@ use crate::header::{Kind, Meta};
 use crate::key::{self, Parts, SpaceId};
 use crate::keyspace::{Keyspace, database_record};
 use crate::turn::Turn;
-use crate::view::View;
+use crate::view::{View, unreadable};
 
 /// Reads and writes of one command, in the worker's open batch.
 pub struct Tx<'t> {
@@ -62,30 +64,30 @@ impl<'t> Tx<'t> {
     /// The header of a key that is to be changed; one that has expired is removed first, so None means
     /// that nothing is there. A key that is there counts as used. After this the body is at hand: `tx.view().find(key)` costs no read.
     pub fn find(&mut self, user_key: &[u8]) -> Result<Option<Meta>> {
-        let record_key = self.view().record_key(user_key);
-        if !self.batch.pending().knows(&record_key) {
-            match self.keyspace.hot().get(&record_key) {
-                Some(record) => self.batch.pending_mut().remember(&record_key, Some(&record)),
-                None => {
-                    let engine = self.engine.view();
-                    let stored = engine.get(Family::Keys, &record_key)?;
-                    self.batch.pending_mut().remember(&record_key, stored.as_deref());
-                }
-            }
+        let slot = self.slot(user_key);
+        if !self.batch.remember_hot(slot, self.keyspace) {
+            let engine = self.engine.view();
+            let stored = engine.get(Family::Keys, self.batch.pending().key(slot))?;
+            self.batch.pending_mut().remember(slot, stored.as_deref().map(Arc::from));
         }
+        let pending = self.batch.pending();
+        let record_key = pending.key(slot);
+        let known = match pending.known(slot).flatten() {
+            Some(record) => Some(Meta::decode(record).ok_or_else(|| unreadable(record_key))?.0),
+            None => None,
+        };
         let (accesses, settings) = (self.keyspace.accesses(), &self.keyspace.settings);
-        let known = self.view().find_record(&record_key)?.map(|found| found.meta);
         match known {
             Some(meta) if !meta.is_expired(self.now_ms()) => {
-                accesses.touch(&record_key, self.turn, settings);
+                accesses.touch(record_key, self.turn, settings);
                 return Ok(Some(meta));
             }
             expired => {
-                accesses.begin(&record_key, self.turn, settings);
+                accesses.begin(record_key, self.turn, settings);
                 if let Some(meta) = expired {
                     let is_first = self.batch.pending().is_kept();
                     self.batch.count_expired();
-                    self.remove_record(self.view().space(), record_key, meta);
+                    self.remove_record(slot, meta);
                     // Gone is gone, even if the command is refused for what it does not find.
                     if is_first {
                         self.batch.keep();
@@ -106,35 +108,37 @@ impl<'t> Tx<'t> {
 
     /// Writes a key's header and body. `old` is what [`Tx::find`] returned for it.
     pub fn put(&mut self, user_key: &[u8], old: Option<Meta>, new: Meta, body: &[u8]) {
-        let space = self.view().space();
-        let record_key = self.view().record_key(user_key);
+        let (space, slot) = (self.space(), self.slot(user_key));
         let (was, is) = (old.and_then(|meta| meta.expire_at_ms), new.expire_at_ms);
         if was != is {
+            let pending = self.batch.pending_mut();
             if let Some(at) = was {
-                self.batch.pending_mut().delete(Family::Expires, key::expiry(&record_key, at));
+                let entry = key::expiry(pending.key(slot), at);
+                pending.delete(Family::Expires, entry);
             }
             if let Some(at) = is {
-                self.batch.pending_mut().put(Family::Expires, key::expiry(&record_key, at), Vec::new());
+                let entry = key::expiry(pending.key(slot), at);
+                pending.put(Family::Expires, entry, Vec::new());
             }
         }
         self.batch.count(space, i64::from(old.is_none()), i64::from(is.is_some()) - i64::from(was.is_some()));
         if let Some(parts) = old.and_then(|meta| meta.parts).filter(|parts| Some(*parts) != new.parts) {
             garbage::add_parts(self.batch.pending_mut(), space, parts);
         }
-        self.batch.pending_mut().put(Family::Keys, record_key, new.encode(body));
+        self.batch.put(slot, &new, body);
     }
 
     /// Removes a key. `old` is what [`Tx::find`] returned for it.
     pub fn remove(&mut self, user_key: &[u8], old: Meta) {
-        let record_key = self.view().record_key(user_key);
-        self.remove_record(self.view().space(), record_key, old);
+        let slot = self.slot(user_key);
+        self.remove_record(slot, old);
     }
 
     /// Takes a key's header away without touching its parts, which another key is about to own
     /// (`RENAME`, `MOVE` within a space). `old` is what [`Tx::find`] returned for it.
     pub fn detach(&mut self, user_key: &[u8], old: Meta) {
-        let record_key = self.view().record_key(user_key);
-        self.remove_record(self.view().space(), record_key, Meta { parts: None, ..old });
+        let slot = self.slot(user_key);
+        self.remove_record(slot, Meta { parts: None, ..old });
     }
 
     /// Changes only the expiry of a key. `old` is what [`Tx::find`] returned for it.
@@ -155,19 +159,19 @@ impl<'t> Tx<'t> {
 
     /// Writes one part of a value.
     pub fn put_part(&mut self, parts: Parts, suffix: &[u8], value: Vec<u8>) {
-        let element = key::element(self.view().space(), parts, suffix);
+        let element = key::element(self.space(), parts, suffix);
         self.batch.pending_mut().put(Family::Elements, element, value);
     }
 
     /// Removes one part of a value.
     pub fn remove_part(&mut self, parts: Parts, suffix: &[u8]) {
-        let element = key::element(self.view().space(), parts, suffix);
+        let element = key::element(self.space(), parts, suffix);
         self.batch.pending_mut().delete(Family::Elements, element);
     }
 
     /// Removes a key that a read found expired, if it still is. The caller holds its latch.
     pub fn expire_if_due(&mut self, space: SpaceId, user_key: &[u8]) -> Result<()> {
-        let current = self.view().space();
+        let current = self.space();
         if current != space {
             let count = self.keyspace.database_count();
             let Some(db) = (0..count).find(|&db| self.in_db(db).view().space() == space) else { return Ok(()) };
@@ -213,14 +217,25 @@ impl<'t> Tx<'t> {
         (0..count).map(|db| self.in_db(db).view().space()).collect()
     }
 
-    fn remove_record(&mut self, space: SpaceId, record_key: Vec<u8>, old: Meta) {
+    fn remove_record(&mut self, slot: SlotId, old: Meta) {
+        let space = self.space();
         if let Some(at) = old.expire_at_ms {
-            self.batch.pending_mut().delete(Family::Expires, key::expiry(&record_key, at));
+            let entry = key::expiry(self.batch.pending().key(slot), at);
+            self.batch.pending_mut().delete(Family::Expires, entry);
         }
         self.batch.count(space, -1, -i64::from(old.expire_at_ms.is_some()));
         if let Some(parts) = old.parts {
             garbage::add_parts(self.batch.pending_mut(), space, parts);
         }
-        self.batch.pending_mut().delete(Family::Keys, record_key);
+        self.batch.pending_mut().write_slot(slot, None);
+    }
+
+    fn space(&self) -> SpaceId {
+        self.batch.space(self.keyspace, self.db)
+    }
+
+    fn slot(&mut self, user_key: &[u8]) -> SlotId {
+        let space = self.space();
+        self.batch.slot(self.keyspace, space, user_key)
     }
 }

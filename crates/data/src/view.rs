@@ -3,7 +3,7 @@
 //! A [`View`] knows the databases, the time, and an engine view (live, of a snapshot, or through the
 //! writes of the open batch). It cannot write; that is what makes a command a read.
 
-use engine::{Direction, Family, Value};
+use engine::{Direction, Family, RecordKey, SlotId, Value};
 
 use crate::batch::Batch;
 use crate::error::{Error, Result};
@@ -32,6 +32,13 @@ pub struct View<'v> {
     has_pool: bool,
     /// The worker holds the latches of the command's keys.
     has_latch: bool,
+}
+
+/// Where a key's record is looked for.
+struct Located {
+    key: RecordKey,
+    /// If the open batch has located it.
+    slot: Option<SlotId>,
 }
 
 /// A key that is there: its header and the bytes of its record.
@@ -131,8 +138,8 @@ impl<'v> View<'v> {
 
     /// The space of the database, as the open batch has it.
     pub fn space(&self) -> SpaceId {
-        match self.batch.and_then(Batch::spaces) {
-            Some(spaces) => spaces[usize::from(self.db)],
+        match self.batch {
+            Some(batch) => batch.space(self.keyspace, self.db),
             None => self.keyspace.space(self.db),
         }
     }
@@ -143,8 +150,18 @@ impl<'v> View<'v> {
     }
 
     /// The record key of a user key.
-    pub fn record_key(&self, user_key: &[u8]) -> Vec<u8> {
+    pub fn record_key(&self, user_key: &[u8]) -> RecordKey {
         key::record(self.space(), self.position(user_key), user_key)
+    }
+
+    fn locate(&self, user_key: &[u8]) -> Located {
+        let asked_last = self.batch.and_then(|batch| Some((batch, batch.slot_asked_last(self.space(), user_key)?)));
+        if let Some((batch, slot)) = asked_last {
+            return Located { key: batch.pending().key(slot).clone(), slot: Some(slot) };
+        }
+        let key = self.record_key(user_key);
+        let slot = self.batch.and_then(|batch| batch.pending().located(&key));
+        Located { key, slot }
     }
 
     /// Keys of the database, those of the open batch included.
@@ -169,16 +186,16 @@ impl<'v> View<'v> {
 
     /// The key, unless it is absent or expired. Does not count as an access.
     pub fn find(&self, user_key: &[u8]) -> Result<Option<Found<'v>>> {
-        self.find_at(&self.record_key(user_key), user_key)
+        self.find_at(&self.locate(user_key), user_key)
     }
 
     /// Like [`View::find`], counted as a hit or a miss in `INFO`. The key counts as used.
     pub fn read(&self, user_key: &[u8]) -> Result<Option<Found<'v>>> {
-        let record_key = self.record_key(user_key);
-        let found = self.find_at(&record_key, user_key)?;
+        let located = self.locate(user_key);
+        let found = self.find_at(&located, user_key)?;
         self.turn.note_read(found.is_some());
         if found.is_some() {
-            self.keyspace.accesses().touch(&record_key, self.turn, &self.keyspace.settings);
+            self.keyspace.accesses().touch(&located.key, self.turn, &self.keyspace.settings);
         }
         Ok(found)
     }
@@ -206,38 +223,31 @@ impl<'v> View<'v> {
         self.read(user_key)?.map(|found| found.expect(kind)).transpose()
     }
 
-    fn find_at(&self, record_key: &[u8], user_key: &[u8]) -> Result<Option<Found<'v>>> {
-        let Some(found) = self.find_record(record_key)? else { return Ok(None) };
-        if found.meta.is_expired(self.now_ms()) {
+    fn find_at(&self, located: &Located, user_key: &[u8]) -> Result<Option<Found<'v>>> {
+        let Some(record) = self.record(located)? else { return Ok(None) };
+        let Some((meta, body_at)) = Meta::decode(&record) else { return Err(unreadable(&located.key)) };
+        if meta.is_expired(self.now_ms()) {
             self.turn.note_expired(self.space(), user_key);
             return Ok(None);
         }
-        Ok(Some(found))
-    }
-
-    /// The record as it lies there, expired or not.
-    pub(crate) fn find_record(&self, record_key: &[u8]) -> Result<Option<Found<'v>>> {
-        let Some(record) = self.record(record_key)? else { return Ok(None) };
-        let Some((meta, body_at)) = Meta::decode(&record) else {
-            return Err(Error::BadRecord(format!("keys {record_key:02x?}")));
-        };
         Ok(Some(Found { meta, record, body_at }))
     }
 
-    fn record(&self, record_key: &[u8]) -> Result<Option<Value<'v>>> {
-        if let Some(known) = self.engine.known(Family::Keys, record_key) {
-            return Ok(known);
+    fn record(&self, Located { key, slot }: &Located) -> Result<Option<Value<'v>>> {
+        let known = slot.and_then(|slot| self.batch?.pending().known(slot));
+        if let Some(known) = known {
+            return Ok(known.map(Value::Batch));
         }
         if self.engine.is_snapshot() {
-            return Ok(self.engine.get(Family::Keys, record_key)?);
+            return Ok(self.engine.get(Family::Keys, key)?);
         }
         let hot = self.keyspace.hot();
-        if let Some(record) = hot.get(record_key) {
+        if let Some(record) = hot.get(key) {
             return Ok(Some(Value::Shared(record)));
         }
-        let stored = self.engine.get(Family::Keys, record_key)?;
+        let stored = self.engine.get(Family::Keys, key)?;
         if let Some(record) = stored.as_deref().filter(|_| self.has_latch) {
-            hot.fill(record_key, record);
+            hot.fill(key, record);
         }
         Ok(stored)
     }
@@ -259,7 +269,7 @@ impl<'v> View<'v> {
             let (Some((_, position, user_key)), Some((meta, _))) =
                 (key::parse_record(record_key), Meta::decode(record))
             else {
-                return Err(Error::BadRecord(format!("keys {record_key:02x?}")));
+                return Err(unreadable(record_key));
             };
             if (stopped || seen >= limit) && last != Some(position) {
                 return Ok(Some(position.0));
@@ -277,4 +287,9 @@ impl<'v> View<'v> {
         }
         Ok(None)
     }
+}
+
+/// The error of a record that is not what [`crate::header`] draws.
+pub(crate) fn unreadable(record_key: &[u8]) -> Error {
+    Error::BadRecord(format!("keys {record_key:02x?}"))
 }

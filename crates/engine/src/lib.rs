@@ -17,6 +17,7 @@ mod families;
 mod health;
 mod open;
 mod pending;
+mod records;
 mod view;
 
 pub use error::{Error, OpenError};
@@ -25,4 +26,5 @@ pub use families::Family;
 pub use health::StallSample;
 pub use open::{Durability, Engine, EngineOptions, EngineStats, counter_value};
 pub use pending::Pending;
+pub use records::{RecordKey, SlotId};
 pub use view::{Cursor, Direction, Record, Snapshot, Value, View};

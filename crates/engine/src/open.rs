@@ -15,7 +15,18 @@ use crate::error::{Error, OpenError};
 use crate::events::{Events, Listener};
 use crate::families::{Family, Handles, check_families};
 use crate::pending::Pending;
+use crate::records::SlotId;
 use crate::view::{Snapshot, View};
+
+/// Memtables that one flush merges into one file. The active one alone is written to, so it can be small enough to stay in
+/// the processor's cache (an insertion then costs half) while the files, and so the work of compactions, stay as large.
+const MEMTABLES_PER_FLUSH: i32 = 4;
+/// Memtables of a family in memory, before writes wait for a flush.
+const MEMTABLES_MAX: i32 = 12;
+/// Files of level 0 that start a compaction, slow writes down, and stop them.
+const LEVEL0_FILES: [i32; 3] = [8, 24, 40];
+/// The log's size, in write buffers, at which families that hold old parts of it are flushed. It bounds the replay at a start.
+const LOG_WRITE_BUFFERS: u64 = 32;
 
 /// Sizes of the engine's buffers.
 #[derive(Clone, Debug)]
@@ -111,13 +122,19 @@ impl Engine {
         Snapshot::new(self)
     }
 
-    /// Reads records of [`Family::Keys`], given in key order, in one go into a batch.
-    pub fn read_ahead(&self, keys: &[Vec<u8>], pending: &mut Pending) -> Result<(), Error> {
+    /// Reads the records of slots in one go into their batch. Leaves the slots in the order of their keys.
+    pub fn read_ahead(&self, slots: &mut Vec<SlotId>, pending: &mut Pending) -> Result<(), Error> {
+        slots.sort_unstable_by(|&a, &b| pending.key(a).cmp(pending.key(b)));
+        slots.dedup();
+        let keys: Vec<&[u8]> = slots.iter().map(|&slot| pending.key(slot).as_slice()).collect();
         let options = ReadOptions::default();
-        let batch = self.db.batched_multi_get_pinned_batch_cf_opt(self.handle(Family::Keys), keys, true, &options)?;
-        for (index, key) in keys.iter().enumerate() {
-            if let Some(found) = batch.get(index) {
-                pending.remember(key, found?);
+        let found = self.db.batched_multi_get_pinned_batch_cf_opt(self.handle(Family::Keys), keys, true, &options)?;
+        let values: Vec<_> = (0..slots.len()).map(|index| found.get(index)).collect();
+        let values = values.into_iter().map(|value| Ok(value.transpose()?.map(|value| value.map(Arc::from))));
+        let values: Vec<Option<Option<Arc<[u8]>>>> = values.collect::<Result<_, Error>>()?;
+        for (&slot, value) in slots.iter().zip(values) {
+            if let Some(value) = value {
+                pending.remember(slot, value);
             }
         }
         Ok(())
@@ -268,7 +285,7 @@ fn database_options(settings: &EngineOptions) -> Options {
     options.set_max_background_jobs(settings.background_jobs);
     // A torn last record is what a crash leaves; anything else is damage and must be seen.
     options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
-    options.set_max_total_wal_size(4 * settings.write_buffer_bytes as u64);
+    options.set_max_total_wal_size(LOG_WRITE_BUFFERS * settings.write_buffer_bytes as u64);
     // Spread the write-back of table files, so that it does not come as one burst.
     options.set_bytes_per_sync(1 << 20);
     options.set_keep_log_file_num(5);
@@ -294,9 +311,15 @@ fn family_options(family: Family, settings: &EngineOptions, cache: &Cache) -> Op
     let mut options = Options::default();
     options.set_block_based_table_factory(&table);
     options.set_write_buffer_size(settings.write_buffer_bytes);
-    options.set_max_write_buffer_number(4);
+    options.set_min_write_buffer_number_to_merge(MEMTABLES_PER_FLUSH);
+    options.set_max_write_buffer_number(MEMTABLES_MAX);
+    let [compact, slow, stop] = LEVEL0_FILES;
+    options.set_level_zero_file_num_compaction_trigger(compact);
+    options.set_level_zero_slowdown_writes_trigger(slow);
+    options.set_level_zero_stop_writes_trigger(stop);
     options.set_level_compaction_dynamic_level_bytes(true);
-    options.set_compression_type(DBCompressionType::Lz4);
+    // What lies in the upper two levels is soon written again: compressing it costs more than it saves.
+    options.set_compression_per_level(&[DBCompressionType::None, DBCompressionType::None, DBCompressionType::Lz4]);
     options.set_bottommost_compression_type(DBCompressionType::Zstd);
     if family == Family::Keys {
         // A write looks its key up first, and most often does not find it.

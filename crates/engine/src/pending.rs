@@ -9,11 +9,10 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
-
-use hashbrown::HashMap;
-use hashbrown::hash_map::EntryRef;
+use std::sync::Arc;
 
 use crate::families::Family;
+use crate::records::{RecordKey, Records, SlotId, State};
 
 type Overlay = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 /// Part of an overlay, in key order.
@@ -21,17 +20,8 @@ pub(crate) type OverlayRange<'a> = std::collections::btree_map::Range<'a, Vec<u8
 /// A record as an overlay has it; None: deleted.
 pub(crate) type OverlayRecord<'a> = (&'a [u8], Option<&'a [u8]>);
 
-/// A record of [`Family::Keys`] as the batch knows it.
-#[derive(Clone, Debug)]
-struct Slot {
-    /// None: the key is absent.
-    value: Option<Vec<u8>>,
-    /// False for what was only read ahead: such a slot is not written at the commit.
-    dirty: bool,
-}
-
 enum Undo {
-    Key(Vec<u8>, Option<Slot>),
+    Record(SlotId, State, bool),
     Ordered(Family, Vec<u8>, Option<Option<Vec<u8>>>),
     Merge,
 }
@@ -39,8 +29,8 @@ enum Undo {
 /// The overlay of one batch. Owned by one worker; see the module's text.
 #[derive(Default)]
 pub struct Pending {
-    /// Point-read family: hashed, as nothing iterates over it inside a batch.
-    keys: HashMap<Vec<u8>, Slot, foldhash::fast::RandomState>,
+    /// [`Family::Keys`].
+    records: Records,
     /// Families that commands iterate over: ordered, so that they merge with an iterator.
     meta: Overlay,
     elements: Overlay,
@@ -83,16 +73,47 @@ impl Pending {
         self.journal.push(Undo::Merge);
     }
 
-    /// Notes what a read ahead of the batch found, unless the batch knows better.
-    pub fn remember(&mut self, key: &[u8], value: Option<&[u8]>) {
-        if let EntryRef::Vacant(vacant) = self.keys.entry_ref(key) {
-            vacant.insert(Slot { value: value.map(<[u8]>::to_vec), dirty: false });
+    /// The slot of a record of [`Family::Keys`], whether the batch knows the record or not.
+    pub fn locate(&mut self, key: &[u8]) -> SlotId {
+        self.records.locate(key)
+    }
+
+    /// The slot of a record of [`Family::Keys`], if it has been located before.
+    pub fn located(&self, key: &[u8]) -> Option<SlotId> {
+        self.records.find(key)
+    }
+
+    /// The key of a slot's record.
+    pub fn key(&self, slot: SlotId) -> &RecordKey {
+        &self.records.slot(slot).key
+    }
+
+    /// What the batch knows of a slot's record, read or written: None if nothing, Some(None) if it is absent.
+    pub fn known(&self, slot: SlotId) -> Option<Option<&[u8]>> {
+        match &self.records.slot(slot).state {
+            State::Unknown => None,
+            State::Absent => Some(None),
+            State::Present(value) => Some(Some(value)),
         }
     }
 
-    /// True if the batch already knows the record of [`Family::Keys`], read or written.
-    pub fn knows(&self, key: &[u8]) -> bool {
-        self.keys.contains_key(key)
+    /// Notes what a read found, unless the batch knows better.
+    pub fn remember(&mut self, slot: SlotId, value: Option<Arc<[u8]>>) {
+        let slot = self.records.slot_mut(slot);
+        if matches!(slot.state, State::Unknown) {
+            slot.state = value.into();
+        }
+    }
+
+    /// Sets the record of a slot, or removes it.
+    pub fn write_slot(&mut self, slot: SlotId, value: Option<Arc<[u8]>>) {
+        let id = slot;
+        let slot = self.records.slot_mut(slot);
+        self.size_bytes += slot.key.len() + value.as_ref().map_or(0, |value| value.len());
+        self.dirty_count += 1;
+        let before = std::mem::replace(&mut slot.state, value.into());
+        let was_dirty = std::mem::replace(&mut slot.dirty, true);
+        self.journal.push(Undo::Record(id, before, was_dirty));
     }
 
     /// True if there is nothing to commit.
@@ -120,12 +141,10 @@ impl Pending {
         while let Some(step) = self.journal.pop() {
             match step {
                 Undo::Merge => drop(self.merges.pop()),
-                Undo::Key(key, before) => {
+                Undo::Record(id, state, dirty) => {
                     self.dirty_count -= 1;
-                    match before {
-                        Some(slot) => drop(self.keys.insert(key, slot)),
-                        None => drop(self.keys.remove(&key)),
-                    }
+                    let slot = self.records.slot_mut(id);
+                    (slot.state, slot.dirty) = (state, dirty);
                 }
                 Undo::Ordered(family, key, before) => {
                     self.dirty_count -= 1;
@@ -141,7 +160,7 @@ impl Pending {
 
     /// Forgets everything, committed or not.
     pub fn clear(&mut self) {
-        self.keys.clear();
+        self.records.clear();
         for family in [Family::Meta, Family::Elements, Family::Scores, Family::Expires] {
             self.overlay_mut(family).clear();
         }
@@ -152,15 +171,14 @@ impl Pending {
     }
 
     fn write(&mut self, family: Family, key: Vec<u8>, value: Option<Vec<u8>>) {
+        if family == Family::Keys {
+            let slot = self.locate(&key);
+            return self.write_slot(slot, value.map(Arc::from));
+        }
         self.size_bytes += key.len() + value.as_ref().map_or(0, Vec::len);
         self.dirty_count += 1;
-        if family == Family::Keys {
-            let before = self.keys.insert(key.clone(), Slot { value, dirty: true });
-            self.journal.push(Undo::Key(key, before));
-        } else {
-            let before = self.overlay_mut(family).insert(key.clone(), value);
-            self.journal.push(Undo::Ordered(family, key, before));
-        }
+        let before = self.overlay_mut(family).insert(key.clone(), value);
+        self.journal.push(Undo::Ordered(family, key, before));
     }
 
     fn overlay_mut(&mut self, family: Family) -> &mut Overlay {
@@ -183,8 +201,8 @@ impl Pending {
 
     pub(crate) fn lookup(&self, family: Family, key: &[u8]) -> Known<'_> {
         let value = match family {
-            Family::Keys => self.keys.get(key).map(|slot| &slot.value),
-            _ => self.overlay(family).get(key),
+            Family::Keys => self.located(key).and_then(|slot| self.known(slot)),
+            _ => self.overlay(family).get(key).map(Option::as_deref),
         };
         match value {
             None => Known::Nothing,
@@ -205,23 +223,31 @@ impl Pending {
 
     /// True if [`Family::Keys`] has uncommitted writes, which an iterator would not see.
     pub fn hides_keys(&self) -> bool {
-        self.keys.values().any(|slot| slot.dirty)
+        self.records.dirty().next().is_some()
     }
 
     /// Visits everything that the commit writes, but for the counters.
     pub fn for_each_dirty(&self, mut visit: impl FnMut(Family, &[u8], Option<&[u8]>)) {
         // In key order: each insertion into the memtable then finds most of its path in the cache, as it is that of the
         // one before.
-        let mut keys: Vec<_> = self.keys.iter().filter(|(_, slot)| slot.dirty).collect();
-        keys.sort_unstable_by_key(|(key, _)| *key);
-        for (key, slot) in keys {
-            visit(Family::Keys, key, slot.value.as_deref());
+        let mut records: Vec<_> = self.written_records().collect();
+        records.sort_unstable_by_key(|(key, _)| *key);
+        for (key, value) in records {
+            visit(Family::Keys, key, value.map(|value| &**value));
         }
         for family in [Family::Meta, Family::Elements, Family::Scores, Family::Expires] {
             for (key, value) in self.overlay(family) {
                 visit(family, key, value.as_deref());
             }
         }
+    }
+
+    /// The records of [`Family::Keys`] that the commit writes, in no order; None: removed.
+    pub fn written_records(&self) -> impl Iterator<Item = (&RecordKey, Option<&Arc<[u8]>>)> {
+        self.records.dirty().map(|slot| match &slot.state {
+            State::Present(value) => (&slot.key, Some(value)),
+            State::Absent | State::Unknown => (&slot.key, None),
+        })
     }
 
     pub(crate) fn merges(&self) -> &[(Vec<u8>, i64)] {
@@ -244,7 +270,8 @@ mod tests {
     #[test]
     fn undo_restores_what_the_batch_knew_before_the_command() {
         let mut pending = Pending::new();
-        pending.remember(b"read", Some(b"old"));
+        let read = pending.locate(b"read");
+        pending.remember(read, Some(b"old"[..].into()));
         pending.put(Family::Keys, b"kept".to_vec(), b"1".to_vec());
         pending.keep();
         pending.put(Family::Keys, b"kept".to_vec(), b"2".to_vec());
@@ -260,10 +287,24 @@ mod tests {
     }
 
     #[test]
+    fn a_slot_is_found_again_by_its_key_and_forgets_a_write_that_is_undone() {
+        let mut pending = Pending::new();
+        let slot = pending.locate(b"k");
+        assert_eq!((pending.located(b"k"), pending.located(b"other")), (Some(slot), None));
+        assert_eq!((pending.known(slot), pending.key(slot).as_slice()), (None, &b"k"[..]));
+        pending.write_slot(slot, Some(b"v"[..].into()));
+        assert_eq!(pending.known(slot), Some(Some(&b"v"[..])));
+        pending.undo();
+        assert_eq!((pending.known(slot), pending.is_clean(), pending.hides_keys()), (None, true, false));
+    }
+
+    #[test]
     fn what_was_only_read_is_not_written() {
         let mut pending = Pending::new();
-        pending.remember(b"k", Some(b"v"));
-        pending.remember(b"absent", None);
+        for (key, found) in [(b"k", Some(b"v"[..].into())), (b"a", None)] {
+            let slot = pending.locate(key);
+            pending.remember(slot, found);
+        }
         assert!(pending.is_clean());
         let mut writes = 0;
         pending.for_each_dirty(|_, _, _| writes += 1);
@@ -274,7 +315,8 @@ mod tests {
     fn a_read_ahead_never_replaces_a_write() {
         let mut pending = Pending::new();
         pending.put(Family::Keys, b"k".to_vec(), b"new".to_vec());
-        pending.remember(b"k", Some(b"old"));
+        let slot = pending.locate(b"k");
+        pending.remember(slot, Some(b"old"[..].into()));
         assert_eq!(value(&pending, Family::Keys, b"k"), Some(Some(&b"new"[..])));
     }
 

@@ -8,6 +8,13 @@ use server::{Config, Machine, RuntimeManager, ServerFactory, Startup, logging};
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
+/// Read by the allocator as it starts. Memtables and the hot tier are walked at random, so most steps miss the processor's
+/// address cache unless pages are huge.
+#[allow(unsafe_code)]
+// SAFETY: jemalloc looks for a symbol of this name and of type `const char *`: a nullable pointer to a string that ends with zero.
+#[unsafe(no_mangle)]
+pub static malloc_conf: Option<&'static u8> = Some(&b"thp:always\0"[0]);
+
 fn main() -> ExitCode {
     let config = match Config::from_args(std::env::args_os().skip(1)) {
         Ok(Startup::Serve(config)) => *config,

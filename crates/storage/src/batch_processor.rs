@@ -12,7 +12,7 @@ use std::time::Instant;
 use bridge::{ReplySlot, StorageRequest, StorageResponse, answer_all};
 use commands::{Args, Call, Command, Error, Marks, Run, Slice, SlowCall};
 use data::{Batch, SpaceId, Turn, Tx, View};
-use engine::Durability;
+use engine::{Durability, SlotId};
 use resp::{Encoder, Protocol};
 
 use crate::latch::{Held, Owner, stripe_of};
@@ -51,8 +51,10 @@ pub(crate) struct BatchProcessor<'s> {
     /// Replies of the running request whose commit failed in the middle of it, and what they become.
     failed_midway: Option<(Vec<WriteReply>, String)>,
     write_commands: u64,
-    /// Record keys to read ahead; kept for its allocation.
-    ahead: Vec<Vec<u8>>,
+    /// Records to read ahead; kept for its allocation.
+    ahead: Vec<SlotId>,
+    /// Every key that the turn's writes will ask for is latched.
+    latched_ahead: bool,
     answers: Vec<(ReplySlot<Slice>, StorageResponse<Slice>)>,
 }
 
@@ -68,6 +70,7 @@ impl<'s> BatchProcessor<'s> {
             failed_midway: None,
             write_commands: 0,
             ahead: Vec::new(),
+            latched_ahead: false,
             answers: Vec::new(),
         }
     }
@@ -92,6 +95,7 @@ impl<'s> BatchProcessor<'s> {
     fn read_ahead(&mut self, requests: &[Request]) {
         self.turn.set_now_ms(now_ms());
         self.ahead.clear();
+        let mut all = true;
         for request in requests {
             let slice = &request.payload;
             for call in &slice.calls[slice.next..] {
@@ -100,24 +104,24 @@ impl<'s> BatchProcessor<'s> {
                     continue;
                 }
                 let args = slice.args(first, count);
-                let view = View::new(self.shared.engine.view(), &self.shared.keyspace, &self.turn, db);
+                let keyspace = &self.shared.keyspace;
+                let space = keyspace.space(db);
                 command.visit_keys(&args, |index| {
                     let Some(key) = args.get(index) else { return };
-                    let position = view.position(key);
-                    if self.held.try_latch(stripe_of(position)) {
-                        let record_key = data::key::record(view.space(), position, key);
-                        if !self.batch.remember_hot(&record_key, &self.shared.keyspace) {
-                            self.ahead.push(record_key);
-                        }
+                    let slot = self.batch.prepare(keyspace, space, key);
+                    let position = data::key::position_in(self.batch.pending().key(slot));
+                    if !self.held.try_latch(stripe_of(position)) {
+                        all = false;
+                    } else if !self.batch.remember_hot(slot, keyspace) {
+                        self.ahead.push(slot);
                     }
                 });
             }
         }
-        self.ahead.sort_unstable();
-        self.ahead.dedup();
+        self.latched_ahead = all;
         // With a single one the handler's own lookup is as good.
         if self.ahead.len() > 1
-            && let Err(error) = self.shared.engine.read_ahead(&self.ahead, self.batch.pending_mut())
+            && let Err(error) = self.shared.engine.read_ahead(&mut self.ahead, self.batch.pending_mut())
         {
             // The handlers will read for themselves and meet the error again.
             tracing::warn!(%error, "read ahead failed");
@@ -208,7 +212,9 @@ impl<'s> BatchProcessor<'s> {
                 self.run_exclusively(handler, args, db, reply)
             }
             Run::Write(handler) => {
-                self.latch_keys(command, args);
+                if !self.latched_ahead {
+                    self.latch_keys(command, args);
+                }
                 self.write_commands += 1;
                 self.run_write(handler, args, db, reply)
             }
@@ -351,7 +357,7 @@ impl<'s> BatchProcessor<'s> {
             self.replace_replies(&error);
         }
         self.write_replies.clear();
-        self.held.release();
+        self.release();
     }
 
     /// Commits, and answers everything that was waiting for it.
@@ -360,7 +366,7 @@ impl<'s> BatchProcessor<'s> {
             self.replace_replies(&error);
         }
         self.write_replies.clear();
-        self.held.release();
+        self.release();
         let (hits, misses) = self.turn.take_reads();
         self.shared.keyspace.hits.fetch_add(hits, Ordering::Relaxed);
         self.shared.keyspace.misses.fetch_add(misses, Ordering::Relaxed);
@@ -371,6 +377,11 @@ impl<'s> BatchProcessor<'s> {
             }
         }
         answer_all(&mut self.answers);
+    }
+
+    fn release(&mut self) {
+        self.held.release();
+        self.latched_ahead = false;
     }
 
     fn commit_batch(&mut self) -> Option<Error> {

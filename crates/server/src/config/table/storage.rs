@@ -16,7 +16,7 @@ pub(super) const OPTIONS: &[OptionDef] = &[
     integer("checkpoint-keep", 1, INT_MAX, 1),
     memory("block-cache-size", 0, BYTES_MAX, 0).fixed(),
     memory("hot-tier-size", 0, BYTES_MAX, 1).fixed(),
-    memory("write-buffer-size", MB, BYTES_MAX, 64 * MB).fixed(),
+    memory("write-buffer-size", MB, BYTES_MAX, 8 * MB).fixed(),
     integer("active-expire-effort", 1, 10, 1),
     yes_no("lazyfree-lazy-eviction", false),
     yes_no("lazyfree-lazy-expire", false),
