@@ -6,10 +6,9 @@
 //! before it read. Snapshots do not look here. A flushed or swapped database needs nothing: record keys begin with
 //! the space, which no other database will have.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use engine::{Pending, RecordKey};
+use engine::{Pending, RecordKey, RecordValue};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
@@ -23,8 +22,8 @@ const ENTRY_BYTES_GUESS: u64 = 192;
 #[derive(Clone, Debug)]
 struct ByBytes;
 
-impl Weighter<RecordKey, Arc<[u8]>> for ByBytes {
-    fn weight(&self, key: &RecordKey, record: &Arc<[u8]>) -> u64 {
+impl Weighter<RecordKey, RecordValue> for ByBytes {
+    fn weight(&self, key: &RecordKey, record: &RecordValue) -> u64 {
         key.len() as u64 + record.len() as u64 + ENTRY_OVERHEAD_BYTES
     }
 }
@@ -33,7 +32,7 @@ impl Weighter<RecordKey, Arc<[u8]>> for ByBytes {
 #[derive(Debug)]
 pub struct HotTier {
     /// None: the tier is off.
-    records: Option<Cache<RecordKey, Arc<[u8]>, ByBytes>>,
+    records: Option<Cache<RecordKey, RecordValue, ByBytes>>,
     hits: AtomicU64,
     misses: AtomicU64,
 }
@@ -47,7 +46,7 @@ impl HotTier {
     }
 
     /// The committed record of a key, if it is here. Absence says nothing.
-    pub(crate) fn get(&self, record_key: &[u8]) -> Option<Arc<[u8]>> {
+    pub(crate) fn get(&self, record_key: &[u8]) -> Option<RecordValue> {
         let found = self.records.as_ref()?.get(record_key);
         let counter = if found.is_some() { &self.hits } else { &self.misses };
         counter.fetch_add(1, Ordering::Relaxed);

@@ -194,7 +194,10 @@ mod tests {
 
     #[test]
     fn golden_layouts() {
-        assert_eq!(record(SpaceId(1), Position(0x3fff_0102_0304), b"k").as_slice(), b"\0\0\0\x01\x3f\xff\x01\x02\x03\x04k");
+        assert_eq!(
+            record(SpaceId(1), Position(0x3fff_0102_0304), b"k").as_slice(),
+            b"\0\0\0\x01\x3f\xff\x01\x02\x03\x04k"
+        );
         let parts = Parts { version: 5, slot: 0x0102 };
         assert_eq!(element(SpaceId(1), parts, b"s"), b"\0\0\0\x01\x01\x02\0\0\0\0\0\0\0\x05s");
         assert_eq!(expiry(b"\0\0\0\x01\x3f\xffhashk", 9), b"\0\0\0\x01\0\0\0\0\0\0\0\x09\x3f\xffhashk");

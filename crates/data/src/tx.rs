@@ -3,9 +3,7 @@
 //! All bookkeeping that a change of a key brings with it (counts, the expiry index, parts that
 //! nothing refers to any more) happens in [`Tx::put`] and [`Tx::remove`], and nowhere else.
 
-use std::sync::Arc;
-
-use engine::{Engine, Family, Pending, SlotId};
+use engine::{Engine, Family, Pending, RecordValue, SlotId};
 
 use crate::batch::Batch;
 use crate::error::{Error, Result};
@@ -68,7 +66,7 @@ impl<'t> Tx<'t> {
         if !self.batch.remember_hot(slot, self.keyspace) {
             let engine = self.engine.view();
             let stored = engine.get(Family::Keys, self.batch.pending().key(slot))?;
-            self.batch.pending_mut().remember(slot, stored.as_deref().map(Arc::from));
+            self.batch.pending_mut().remember(slot, stored.as_deref().map(RecordValue::from));
         }
         let pending = self.batch.pending();
         let record_key = pending.key(slot);

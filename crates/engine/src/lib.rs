@@ -17,6 +17,7 @@ mod families;
 mod health;
 mod open;
 mod pending;
+mod record_value;
 mod records;
 mod view;
 
@@ -26,5 +27,6 @@ pub use families::Family;
 pub use health::StallSample;
 pub use open::{Durability, Engine, EngineOptions, EngineStats, counter_value};
 pub use pending::Pending;
+pub use record_value::RecordValue;
 pub use records::{RecordKey, SlotId};
 pub use view::{Cursor, Direction, Record, Snapshot, Value, View};

@@ -1,7 +1,6 @@
 //! The database: opened, written to, synced, closed.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rust_rocksdb::checkpoint::Checkpoint;
@@ -15,6 +14,7 @@ use crate::error::{Error, OpenError};
 use crate::events::{Events, Listener};
 use crate::families::{Family, Handles, check_families};
 use crate::pending::Pending;
+use crate::record_value::RecordValue;
 use crate::records::SlotId;
 use crate::view::{Snapshot, View};
 
@@ -130,8 +130,8 @@ impl Engine {
         let options = ReadOptions::default();
         let found = self.db.batched_multi_get_pinned_batch_cf_opt(self.handle(Family::Keys), keys, true, &options)?;
         let values: Vec<_> = (0..slots.len()).map(|index| found.get(index)).collect();
-        let values = values.into_iter().map(|value| Ok(value.transpose()?.map(|value| value.map(Arc::from))));
-        let values: Vec<Option<Option<Arc<[u8]>>>> = values.collect::<Result<_, Error>>()?;
+        let values = values.into_iter().map(|value| Ok(value.transpose()?.map(|value| value.map(RecordValue::from))));
+        let values: Vec<Option<Option<RecordValue>>> = values.collect::<Result<_, Error>>()?;
         for (&slot, value) in slots.iter().zip(values) {
             if let Some(value) = value {
                 pending.remember(slot, value);

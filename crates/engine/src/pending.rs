@@ -9,9 +9,9 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::Arc;
 
 use crate::families::Family;
+use crate::record_value::RecordValue;
 use crate::records::{RecordKey, Records, SlotId, State};
 
 type Overlay = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
@@ -98,7 +98,7 @@ impl Pending {
     }
 
     /// Notes what a read found, unless the batch knows better.
-    pub fn remember(&mut self, slot: SlotId, value: Option<Arc<[u8]>>) {
+    pub fn remember(&mut self, slot: SlotId, value: Option<RecordValue>) {
         let slot = self.records.slot_mut(slot);
         if matches!(slot.state, State::Unknown) {
             slot.state = value.into();
@@ -106,7 +106,7 @@ impl Pending {
     }
 
     /// Sets the record of a slot, or removes it.
-    pub fn write_slot(&mut self, slot: SlotId, value: Option<Arc<[u8]>>) {
+    pub fn write_slot(&mut self, slot: SlotId, value: Option<RecordValue>) {
         let id = slot;
         let slot = self.records.slot_mut(slot);
         self.size_bytes += slot.key.len() + value.as_ref().map_or(0, |value| value.len());
@@ -173,7 +173,7 @@ impl Pending {
     fn write(&mut self, family: Family, key: Vec<u8>, value: Option<Vec<u8>>) {
         if family == Family::Keys {
             let slot = self.locate(&key);
-            return self.write_slot(slot, value.map(Arc::from));
+            return self.write_slot(slot, value.as_deref().map(RecordValue::from));
         }
         self.size_bytes += key.len() + value.as_ref().map_or(0, Vec::len);
         self.dirty_count += 1;
@@ -243,7 +243,7 @@ impl Pending {
     }
 
     /// The records of [`Family::Keys`] that the commit writes, in no order; None: removed.
-    pub fn written_records(&self) -> impl Iterator<Item = (&RecordKey, Option<&Arc<[u8]>>)> {
+    pub fn written_records(&self) -> impl Iterator<Item = (&RecordKey, Option<&RecordValue>)> {
         self.records.dirty().map(|slot| match &slot.state {
             State::Present(value) => (&slot.key, Some(value)),
             State::Absent | State::Unknown => (&slot.key, None),

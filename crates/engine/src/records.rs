@@ -1,15 +1,15 @@
 //! The records of [`Family::Keys`](crate::Family::Keys) that a batch has read or written.
 //!
 //! Each record has a slot, found by one hash lookup and then named by its [`SlotId`]: whoever has located a key once
-//! (to read it ahead) need not look for it again (to write it). Values are shared, so that what was read from a cache, and
-//! what goes into it after the commit, is not copied. Nothing iterates over them in key order inside a batch.
+//! (to read it ahead) need not look for it again (to write it). Nothing iterates over them in key order inside a batch.
 
 use std::hash::{BuildHasher, Hasher};
-use std::sync::Arc;
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use smallvec::SmallVec;
+
+use crate::record_value::RecordValue;
 
 /// Bytes of a record key that need no allocation of their own.
 const KEY_INLINE_LEN: usize = 48;
@@ -28,11 +28,11 @@ pub struct SlotId(usize);
 pub(crate) enum State {
     Unknown,
     Absent,
-    Present(Arc<[u8]>),
+    Present(RecordValue),
 }
 
-impl From<Option<Arc<[u8]>>> for State {
-    fn from(value: Option<Arc<[u8]>>) -> State {
+impl From<Option<RecordValue>> for State {
+    fn from(value: Option<RecordValue>) -> State {
         value.map_or(State::Absent, State::Present)
     }
 }

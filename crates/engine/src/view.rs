@@ -5,7 +5,6 @@
 use std::cmp::Ordering;
 use std::iter::Peekable;
 use std::ops::{Bound, Deref};
-use std::sync::Arc;
 
 use rust_rocksdb::{DB, DBPinnableSlice, DBRawIteratorWithThreadMode, ReadOptions, SnapshotWithThreadMode};
 
@@ -13,6 +12,7 @@ use crate::error::Error;
 use crate::families::Family;
 use crate::open::Engine;
 use crate::pending::{Known, OverlayRange, OverlayRecord, Pending};
+use crate::record_value::RecordValue;
 
 /// A state of the database that stays as it is while others write.
 pub struct Snapshot<'e> {
@@ -44,7 +44,7 @@ pub enum Value<'e> {
     /// Written or read ahead by the open batch.
     Batch(&'e [u8]),
     /// Kept by somebody else.
-    Shared(Arc<[u8]>),
+    Shared(RecordValue),
     /// In a memtable or a block of the cache, which stays pinned meanwhile.
     Pinned(DBPinnableSlice<'e>),
 }
