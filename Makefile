@@ -1,7 +1,7 @@
 # What a user and a developer of Catamaran runs. `make help` lists it.
 #
-# One profile (release) serves running, testing and linting, and ccache serves every clone, so RocksDB (20 to 30
-# minutes on two cores) is compiled once.
+# Two profiles, `dist` for running and `release` for testing and linting; ccache serves both, and every clone, so RocksDB (20 to
+# 30 minutes on two cores) is compiled once.
 
 SHELL := /bin/bash
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
@@ -9,7 +9,7 @@ export CARGO_TARGET_DIR ?= $(CURDIR)/target
 export CC = $(shell command -v ccache >/dev/null 2>&1 && echo ccache gcc || echo gcc)
 export CXX = $(shell command -v ccache >/dev/null 2>&1 && echo ccache g++ || echo g++)
 
-SERVER = $(CARGO_TARGET_DIR)/release/catamaran
+SERVER = $(CARGO_TARGET_DIR)/dist/catamaran
 PORT ?= 6379
 ARGS ?=
 # Seconds that each fuzz target runs.
@@ -30,7 +30,7 @@ setup-test: setup ## install what the tests need besides
 
 build: setup ## build the server
 	@echo "==> building (the first time compiles RocksDB: 20 to 30 minutes on two cores)"
-	cargo build --release -p server
+	cargo build --profile dist -p server
 
 run: build ## build and serve on 127.0.0.1:6379, with the data in ./data
 	@mkdir -p data
