@@ -1,6 +1,7 @@
 //! The database: opened, written to, synced, closed.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rust_rocksdb::checkpoint::Checkpoint;

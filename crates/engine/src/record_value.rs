@@ -8,6 +8,9 @@ use std::sync::Arc;
 /// header and value of a small string are there with the key, at no further miss and no allocation.
 const SHORT_LEN_MAX: usize = 78;
 
+/// The two counts of an [`Arc`].
+const ARC_COUNTS_BYTES: usize = 16;
+
 /// Bytes that are cheap to clone: short ones are copied, long ones counted.
 #[derive(Clone)]
 pub struct RecordValue(Repr);
@@ -22,6 +25,16 @@ enum Repr {
 struct Short {
     len: u8,
     bytes: [u8; SHORT_LEN_MAX],
+}
+
+impl RecordValue {
+    /// Bytes that it takes beside its place.
+    pub fn heap_bytes(&self) -> usize {
+        match &self.0 {
+            Repr::Short(_) => 0,
+            Repr::Long(bytes) => bytes.len() + ARC_COUNTS_BYTES,
+        }
+    }
 }
 
 impl From<&[u8]> for RecordValue {
@@ -65,6 +78,7 @@ mod tests {
             let value = RecordValue::from(&bytes[..]);
             assert_eq!(*value, *bytes);
             assert_eq!(*value.clone(), *bytes);
+            assert_eq!(value.heap_bytes() >= len, len > SHORT_LEN_MAX || len == 0);
         }
     }
 
