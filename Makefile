@@ -17,7 +17,7 @@ FUZZ_SECONDS ?= 600
 # Seconds that clients call in each test of linearizability.
 LINEARIZABILITY_SECONDS ?= 30
 
-.PHONY: help setup setup-test build run test test-reference lint fmt compat clients compare crash linearizability fuzz docs
+.PHONY: help setup setup-test build run test test-reference lint fmt compat clients compare crash linearizability isolate fuzz docs
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -42,6 +42,8 @@ test: setup-test ## run every test, the black-box ones against a real Redis too
 	cargo build --release --workspace --all-targets
 	@echo "==> unit tests, repository checks, black-box, durability and differential tests"
 	cargo test --release --workspace
+	@echo "==> tests of the outside tools"
+	python3 -m unittest discover -q -s scripts -p 'test_*.py'
 	@$(MAKE) --no-print-directory test-reference
 
 test-reference: setup-test ## run the black-box tests against a real redis-server: they must be right themselves
@@ -75,6 +77,11 @@ crash: build ## kill -9 under load and loss of power, 200 rounds per appendfsync
 linearizability: build ## concurrent clients, kills in between, and a check that what they saw has an explanation
 	CATAMARAN_LINEARIZABILITY_SECONDS=$(LINEARIZABILITY_SECONDS) \
 		cargo test --release -p server --test linearizability -- --nocapture $(ARGS)
+
+isolate: build ## two runtimes against one while storage is in trouble: latencies from outside, into docs/isolation.md
+	@scripts/setup.sh test
+	cargo build --release -p testkit
+	python3 scripts/isolate.py --server $(SERVER) $(ARGS)
 
 fuzz: setup ## run each fuzz target for FUZZ_SECONDS (needs the nightly toolchain)
 	@scripts/setup.sh fuzz

@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 START_LIMIT_S = 60.0
@@ -88,10 +89,11 @@ def signal_group(process: subprocess.Popen, number: int) -> None:
 class Server:
     """A server process on a free loopback port, with a temporary directory as its `dir`. Use it in a `with`."""
 
-    def __init__(self, name: str, binary: str, options: list[str]):
+    def __init__(self, name: str, binary: str, options: list[str], environment: Callable[[Path], dict[str, str]] | None = None):
         self.name = name
         self.binary = binary
         self.options = options
+        self.environment = environment  # what its environment has besides, by its directory
         self.port = 0
         self.dir: Path | None = None
         self.process: subprocess.Popen | None = None
@@ -102,7 +104,8 @@ class Server:
         command = [self.binary, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.dir), *self.options]
         try:
             with open(self.log_path, "wb") as log:
-                self.process = launch(command, cwd=self.dir, stdout=log, stderr=log)
+                added = self.environment(self.dir) if self.environment else {}
+                self.process = launch(command, cwd=self.dir, stdout=log, stderr=log, env={**os.environ, **added})
             self._wait_until_ready()
         except BaseException:
             self.__exit__()

@@ -1,12 +1,15 @@
 """Tests of what the outside tools decide: python3 -m unittest discover -s scripts -p 'test_*.py'"""
 
+import io
 import unittest
 import xml.dom.minidom
 from collections import Counter
 
 import chart
 import compat
+import isolation_report
 import tclsuite
+import trouble
 import workload
 
 OUTPUT = """\
@@ -132,6 +135,59 @@ class Drawing(unittest.TestCase):
             widths = [float(rect.getAttribute("width")) for rect in document.getElementsByTagName("rect")]
             self.assertEqual(len(widths), 4)
             self.assertGreater(max(widths), 100)
+
+
+def latencies(p99_us: int, errors: int = 0) -> dict:
+    return {"p50_us": 50, "p99_us": p99_us, "p99_9_us": 900, "max_us": 1000, "errors": errors, "unanswered": 0, "rate": 500}
+
+
+def isolation() -> dict:
+    def contender(p99_us: int, **facts) -> dict:
+        return {"probes": {"PING": latencies(p99_us)}, "idle": {"PING": latencies(70)}, "facts": facts}
+
+    hung = {"dual": contender(120, **{"/readyz red after, s": 0.4}), "single": contender(9_900_000)}
+    return {
+        "machine": {"cpu": "a cpu", "cores": 2, "memory": "1 kB", "system": "a system"},
+        "versions": {"dual": "1", "single": "1"},
+        "quick": False,
+        "seconds": 1,
+        "scenarios": {"hung": {"title": "disk hangs", "contenders": hung}},
+    }
+
+
+class Isolating(unittest.TestCase):
+    def test_only_a_goal_that_is_met_is_bold(self):
+        text = isolation_report.markdown(isolation())
+        self.assertIn("**0.12 ms (0.07)**", text)
+        self.assertIn("| 9 900 ms (0.07) |", text)
+        self.assertIn("| 0.4 s |", text)
+
+    def test_an_answer_that_is_an_error_meets_no_goal(self):
+        contender = {"probes": {"PING": latencies(100, errors=1)}, "idle": {"PING": latencies(70)}}
+        self.assertNotIn("**", isolation_report.goal_cell(contender, "PING", 1))
+
+    def test_only_what_is_between_the_markers_is_replaced(self):
+        page = f"before\n{isolation_report.BEGIN}\nold\n{isolation_report.END}\nafter\n"
+        replaced = isolation_report.replace_measured(page, "new")
+        self.assertTrue(replaced.startswith("before\n") and replaced.endswith("\nafter\n"))
+        self.assertIn("new", replaced)
+        self.assertNotIn("old", replaced)
+        self.assertEqual(isolation_report.replace_measured(replaced, "new"), replaced)
+        with self.assertRaises(ValueError):
+            isolation_report.replace_measured("no markers", "new")
+
+    def test_every_scenario_has_a_picture(self):
+        pictures = isolation_report.draw_all(isolation())
+        self.assertEqual(sorted(pictures), ["isolation", "isolation-hung"])
+        for picture in pictures.values():
+            xml.dom.minidom.parseString(picture)
+
+    def test_the_length_of_a_reply_is_found(self):
+        for reply in (b"$5\r\nhello\r\n", b"*3\r\n$1\r\na\r\n$-1\r\n$2\r\n\r\n\r\n", b"*0\r\n"):
+            replies = io.BufferedReader(io.BytesIO(reply + b"+next"))
+            head = replies.readline()
+            self.assertEqual(len(head) + trouble.skip_body(replies, head), len(reply))
+            self.assertEqual(replies.read(), b"+next")
 
 
 if __name__ == "__main__":

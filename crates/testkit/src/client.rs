@@ -104,6 +104,31 @@ impl Client {
         Ok(raw)
     }
 
+    /// The status of the next HTTP/1.1 response, whose body is passed over. It must have a `Content-Length`.
+    pub fn read_http_response(&mut self) -> io::Result<u16> {
+        let mut line = Vec::new();
+        self.read_line(&mut line)?;
+        let text = String::from_utf8_lossy(&line);
+        let status = text.split(' ').nth(1).and_then(|word| word.parse().ok());
+        let status = status.ok_or_else(|| malformed("status line", &line))?;
+        let mut body = None;
+        loop {
+            let mut line = Vec::new();
+            self.read_line(&mut line)?;
+            let text = String::from_utf8_lossy(&line);
+            match text.trim_end().split_once(':') {
+                None if text.trim_end().is_empty() => break,
+                Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                    body = Some(length(value.trim().as_bytes())?);
+                }
+                Some(_) => {}
+                None => return Err(malformed("header", &line)),
+            }
+        }
+        self.read_exact(body.ok_or_else(|| malformed("response without a length", &line))?)?;
+        Ok(status)
+    }
+
     /// Exactly this many bytes, whatever they mean.
     pub fn read_exact(&mut self, count: usize) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
@@ -242,6 +267,15 @@ mod tests {
             let error = receiving(cut).read_raw_reply().expect_err("an incomplete reply");
             assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
         }
+    }
+
+    #[test]
+    fn an_http_response_is_read_to_its_end() {
+        let mut client = receiving(
+            b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 3\r\nx: y\r\n\r\nredHTTP/1.1 200 OK\r\n\r\n",
+        );
+        assert_eq!(client.read_http_response().expect("a complete response"), 503);
+        assert!(client.read_http_response().is_err(), "a response without a length");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //!
 //! ```text
 //!   latency --port 6379 --rate 500 --seconds 10 --command "GET key:{rand:1000000}"
+//!   latency --port 9121 --rate 100 --http /livez
 //! ```
 //!
 //! The result is one JSON object on standard output; times are microseconds. `send_delay_*` says how much later than due the
@@ -19,7 +20,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use testkit::{Client, Options, Random, Template};
 
-const USAGE: &str = "latency [--host H] [--port P] [--rate PER_SECOND] [--seconds S] [--command TEMPLATE] [--clients N] \
+const USAGE: &str = "latency [--host H] [--port P] [--rate PER_SECOND] [--seconds S] [--command TEMPLATE] [--http PATH] [--clients N] \
                      [--password P] [--seed N] [--histogram]";
 
 /// Longest latency that is told apart from longer ones; a request that waits beyond it after the last was due is given up.
@@ -55,16 +56,42 @@ struct Plan {
     port: u16,
     rate: f64,
     seconds: f64,
-    template: Template,
+    question: Question,
     clients: u32,
     password: String,
     seed: u64,
     histogram: bool,
 }
 
+/// What every request asks.
+enum Question {
+    Command(Template),
+    /// A GET of this path over HTTP/1.1, all of a client's on one connection. An error is any status but 2xx.
+    Http(String),
+}
+
+impl Question {
+    fn write(&self, random: &mut Random, out: &mut Vec<u8>) {
+        match self {
+            Question::Command(template) => template.fill(random, out),
+            Question::Http(path) => {
+                out.extend_from_slice(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
+            }
+        }
+    }
+
+    /// Whether the next answer is an error.
+    fn read(&self, client: &mut Client) -> io::Result<bool> {
+        match self {
+            Question::Command(_) => Ok(client.read_raw_reply()?.starts_with(b"-")),
+            Question::Http(_) => Ok(!(200..300).contains(&client.read_http_response()?)),
+        }
+    }
+}
+
 impl Plan {
     fn from_arguments() -> Result<Plan, String> {
-        let names = ["host", "port", "rate", "seconds", "command", "clients", "password", "seed", "histogram!"];
+        let names = ["host", "port", "rate", "seconds", "command", "http", "clients", "password", "seed", "histogram!"];
         let options = Options::parse(std::env::args().skip(1), &names)?;
         if let Some(unknown) = options.rest().first() {
             return Err(format!("unknown option {unknown}"));
@@ -74,7 +101,10 @@ impl Plan {
             port: options.value("port", 6379)?,
             rate: options.value("rate", 500.0)?,
             seconds: options.value("seconds", 10.0)?,
-            template: Template::parse(&options.value("command", "PING".to_owned())?)?,
+            question: match options.value("http", String::new())? {
+                path if options.has("http") => Question::Http(path),
+                _ => Question::Command(Template::parse(&options.value("command", "PING".to_owned())?)?),
+            },
             clients: options.value("clients", 1)?,
             password: options.value("password", String::new())?,
             seed: options.value("seed", 1)?,
@@ -167,11 +197,11 @@ fn measure(plan: &Plan, number: u32, mut client: Client, start: Instant) -> io::
     thread::scope(|scope| -> io::Result<()> {
         let sender = scope.spawn(move || send_all(plan, number, &mut sending, start));
         for index in 0..plan.requests(number) {
-            match client.read_raw_reply() {
-                Ok(reply) => {
+            match plan.question.read(&mut client) {
+                Ok(is_error) => {
                     let latency = Instant::now().saturating_duration_since(start + plan.due(number, index));
                     measured.latencies_us.saturating_record(micros(latency));
-                    measured.errors += u64::from(reply.starts_with(b"-"));
+                    measured.errors += u64::from(is_error);
                 }
                 Err(error) => {
                     measured.unanswered = plan.requests(number) - index;
@@ -196,7 +226,7 @@ fn send_all(plan: &Plan, number: u32, client: &mut Client, start: Instant) -> io
     let mut request = Vec::new();
     for index in 0..plan.requests(number) {
         request.clear();
-        plan.template.fill(&mut random, &mut request);
+        plan.question.write(&mut random, &mut request);
         let due = start + plan.due(number, index);
         wait_until(due);
         if client.send_raw(&request).is_err() {
