@@ -189,6 +189,7 @@ impl<Q, R> MessageChannel<Q, R> {
         self.publish_depth(&waiting);
         drop(waiting);
         self.metrics.channel.taken.fetch_add(into.len() as u64, Ordering::Relaxed);
+        self.metrics.channel.last_take_ns.store(self.metrics.ns_of(now), Ordering::Relaxed);
         for request in &*into {
             self.metrics.channel.wait.record(nanos(now.saturating_duration_since(request.submitted)));
         }

@@ -72,6 +72,8 @@ pub struct ChannelMetrics {
     pub depth_bytes: AtomicU64,
     /// When the oldest of them was handed over, in ns since the metrics were made; zero: none waits.
     pub oldest_ns: AtomicU64,
+    /// When a worker took requests last, likewise; zero: none has.
+    pub last_take_ns: AtomicU64,
 }
 
 /// One side: the threads of the network runtime, or the storage runtime.

@@ -5,7 +5,7 @@ use crate::args::Args;
 use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
 use crate::container::{container, help, write_help};
 use crate::error::{Error, Result};
-use crate::session::{Effect, Host, Session};
+use crate::session::{Configuring, Effect, Host, Session};
 
 pub(crate) static COMMANDS: &[Command] = &[
     container("config", Group::Server, Marks::NONE, "2.0.0", "Groups the commands about options."),
@@ -85,6 +85,10 @@ fn set(_: &mut Session, host: &dyn Host, args: &Args<'_>, reply: &mut Reply<'_>)
         return Err(Error::Syntax);
     }
     let pairs: Vec<_> = pairs.iter().map(|&[name, value]| (name, value)).collect();
+    if pairs.iter().any(|(name, _)| host.config_waits(name)) {
+        let owned = pairs.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
+        return Ok(Effect::Configure(Configuring::Set(owned)));
+    }
     host.config_set(&pairs)?;
     reply.ok();
     Ok(Effect::None)
@@ -96,10 +100,8 @@ fn reset_stats(_: &mut Session, host: &dyn Host, _: &Args<'_>, reply: &mut Reply
     Ok(Effect::None)
 }
 
-fn rewrite(_: &mut Session, host: &dyn Host, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<Effect> {
-    host.config_rewrite()?;
-    reply.ok();
-    Ok(Effect::None)
+fn rewrite(_: &mut Session, _: &dyn Host, _: &Args<'_>, _: &mut Reply<'_>) -> Result<Effect> {
+    Ok(Effect::Configure(Configuring::Rewrite))
 }
 
 fn list_subcommands(_: &mut Session, _: &dyn Host, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<Effect> {

@@ -180,6 +180,8 @@ pub struct CrossingFacts {
     pub wait_us: Spread,
     /// How long the oldest that waits has waited, in ms.
     pub oldest_wait_ms: u64,
+    /// How long ago storage took something, in ms.
+    pub last_take_ms: u64,
     /// Most requests that may wait.
     pub queue_requests_max: u64,
     /// Most bytes that may wait.
@@ -293,6 +295,64 @@ pub struct StorageFacts {
     pub long_reads_running: u64,
     /// Commands that wait for one.
     pub long_reads_waiting: u64,
+}
+
+/// How a part of the server is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Condition {
+    /// Well.
+    #[default]
+    Ok = 0,
+    /// It works, but not as it should.
+    Degraded = 1,
+    /// It does not work.
+    Failed = 2,
+}
+
+impl Condition {
+    /// The word for it on the health pages and in the log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Condition::Ok => "ok",
+            Condition::Degraded => "degraded",
+            Condition::Failed => "failed",
+        }
+    }
+}
+
+/// The state of a part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartHealth {
+    /// `network_runtime`, `storage_runtime`, `channel` or `rocksdb`.
+    pub name: &'static str,
+    /// How it is.
+    pub condition: Condition,
+    /// Why it is so; empty where all is well.
+    pub reason: String,
+    /// Since when it is so, in Unix ms.
+    pub since_unix_ms: u64,
+}
+
+/// The state of the server.
+#[derive(Clone, Debug, Default)]
+pub struct Health {
+    /// The network threads turn: the process need not be killed.
+    pub live: bool,
+    /// Its parts.
+    pub parts: Vec<PartHealth>,
+}
+
+impl Health {
+    /// The worst condition of all parts.
+    pub fn condition(&self) -> Condition {
+        self.parts.iter().map(|part| part.condition).max().unwrap_or_default()
+    }
+
+    /// Commands are served.
+    pub fn is_ready(&self) -> bool {
+        self.live && self.condition() < Condition::Failed
+    }
 }
 
 /// Memory of the process.

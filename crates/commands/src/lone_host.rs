@@ -9,7 +9,7 @@ use crate::args::Args;
 use crate::command::Run;
 use crate::error::Error;
 use crate::facts::{ClientFacts, Facts};
-use crate::session::{ClientFilter, Effect, Host, Session};
+use crate::session::{ClientFilter, Configuring, Effect, Host, Session};
 use crate::{Result, glob, table};
 
 /// What the host was asked to do, and the options that it has.
@@ -89,16 +89,25 @@ impl Host for LoneHost {
         Ok(())
     }
 
-    fn config_rewrite(&self) -> Result<()> {
-        Err(Error::sentence("ERR The server is running without a config file"))
-    }
-
     fn set_active_expire(&self, on: bool) {
         self.note(format!("active expire: {on}"));
     }
 
     fn log(&self, text: &str) {
         self.note(format!("log: {text}"));
+    }
+}
+
+impl LoneHost {
+    /// What a server does that was started without a file.
+    fn configure(&self, what: &Configuring) -> Result<()> {
+        match what {
+            Configuring::Rewrite => Err(Error::sentence("ERR The server is running without a config file")),
+            Configuring::Set(pairs) => {
+                let pairs: Vec<_> = pairs.iter().map(|(name, value)| (name.as_slice(), value.as_slice())).collect();
+                self.config_set(&pairs)
+            }
+        }
     }
 }
 
@@ -139,6 +148,10 @@ impl LoneClient {
             Err(error) => Err(error),
         };
         match outcome {
+            Ok(Effect::Configure(what)) => match self.host.configure(&what) {
+                Ok(()) => reply.ok(),
+                Err(error) => reply.error(&error.to_string()),
+            },
             Ok(effect) => self.effect = effect,
             Err(error) => {
                 out.clear();

@@ -90,8 +90,20 @@ pub enum Effect {
     Close,
     /// Stops the server: after the reply of an error, or without one.
     Shutdown(Shutdown),
+    /// Changes the configuration where that has to wait for files. The reply, or the error, is sent when it is done;
+    /// other clients are served meanwhile.
+    Configure(Configuring),
     /// Goes on with this client only after a while; others are served meanwhile.
     Sleep(Duration),
+}
+
+/// A change of the configuration that has to wait for files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Configuring {
+    /// Sets options, all or none: names and values.
+    Set(Vec<(Vec<u8>, Vec<u8>)>),
+    /// Writes the configuration file anew.
+    Rewrite,
 }
 
 /// How `SHUTDOWN` asked to stop.
@@ -161,8 +173,10 @@ pub trait Host {
     fn config_get(&self, patterns: &[&[u8]]) -> Vec<(String, String)>;
     /// Sets options, all or none.
     fn config_set(&self, pairs: &[(&[u8], &[u8])]) -> Result<()>;
-    /// Writes the configuration file anew.
-    fn config_rewrite(&self) -> Result<()>;
+    /// True if setting an option looks at files: see [`Effect::Configure`].
+    fn config_waits(&self, _name: &[u8]) -> bool {
+        false
+    }
     /// Turns the removal of expired keys in the background on or off (`DEBUG SET-ACTIVE-EXPIRE`).
     fn set_active_expire(&self, on: bool);
     /// Makes a waiting client go on, as after its timeout or with an error. False: it was not waiting.

@@ -46,6 +46,7 @@ fn span_of(busy_ns: u64) -> usize {
 
 static COUNTERS: LazyLock<Vec<CommandCounters>> =
     LazyLock::new(|| table::all().iter().map(|_| CommandCounters::default()).collect());
+static ERROR_COUNT: AtomicU64 = AtomicU64::new(0);
 static ERRORS: Mutex<BTreeMap<String, u64>> = Mutex::new(BTreeMap::new());
 
 /// The counters of a command.
@@ -68,12 +69,18 @@ pub fn count_call(command: &'static Command, busy: Duration, failed: bool) {
 
 /// Counts an error reply by its code word.
 pub fn count_error(code: &str) {
+    ERROR_COUNT.fetch_add(1, Ordering::Relaxed);
     let mut errors = ERRORS.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(count) = errors.get_mut(code) {
         *count += 1;
     } else if errors.len() < ERROR_CODES_MAX {
         errors.insert(code.to_owned(), 1);
     }
+}
+
+/// Error replies, whatever their code. Waits for nobody.
+pub fn error_count() -> u64 {
+    ERROR_COUNT.load(Ordering::Relaxed)
 }
 
 /// Error replies by code word, in alphabetical order.
@@ -90,6 +97,7 @@ pub fn reset() {
         }
         counters.spans.iter().for_each(|span| span.store(0, Ordering::Relaxed));
     }
+    ERROR_COUNT.store(0, Ordering::Relaxed);
     ERRORS.lock().unwrap_or_else(PoisonError::into_inner).clear();
 }
 

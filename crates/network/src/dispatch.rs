@@ -8,7 +8,9 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
-use commands::{Args, Call, Command, Effect, Error, Host, Marks, ReplyMode, Run, Slice, slowlog, stats, table};
+use commands::{
+    Args, Call, Command, Configuring, Effect, Error, Host, Marks, ReplyMode, Run, Slice, slowlog, stats, table,
+};
 use resp::{Encoder, Limits, Span};
 
 use crate::connection::{Connection, Ending, Flight, HeldCommand, State};
@@ -243,14 +245,18 @@ impl Connection {
         stats::count_call(command, busy, failed);
         self.note_slow(shard, state, command, args, busy);
         self.record.publish(&state.session);
-        if state.session.reply_mode != ReplyMode::On {
+        let silent = state.session.reply_mode != ReplyMode::On;
+        if silent {
             slice.literals.truncate(start);
         }
         if state.session.reply_mode == ReplyMode::Skipping {
             state.session.reply_mode = ReplyMode::On;
         }
         push_literal(slice, start);
-        self.carry_out(shard, state, slice, effect, start)
+        match effect {
+            Effect::Configure(what) => self.configure(shard, state, slice, what, silent),
+            effect => self.carry_out(shard, state, slice, effect, start),
+        }
     }
 
     fn carry_out(
@@ -262,7 +268,7 @@ impl Connection {
         start: usize,
     ) -> Verdict {
         match effect {
-            Effect::None => Verdict::Next,
+            Effect::None | Effect::Configure(_) => Verdict::Next,
             Effect::Close => {
                 state.ending = Ending::AfterFlush;
                 Verdict::Stop
@@ -292,6 +298,44 @@ impl Connection {
                 Verdict::Stop
             }
         }
+    }
+
+    /// Leaves the commands of this client alone until the configuration is changed. What was answered before goes out
+    /// now, the reply then.
+    fn configure(
+        self: &Rc<Self>,
+        shard: &Rc<Shard>,
+        state: &mut State,
+        slice: &mut Slice,
+        what: Configuring,
+        silent: bool,
+    ) -> Verdict {
+        slice.calls.clear();
+        self.send(shard, state, std::mem::take(&mut slice.literals));
+        state.asleep = true;
+        let (connection, shard) = (self.clone(), shard.clone());
+        tokio::task::spawn_local(async move {
+            let outcome = shard.common.configure(what).await;
+            {
+                let mut state = connection.state.borrow_mut();
+                state.asleep = false;
+                let mut reply = Vec::new();
+                let mut encoder = Encoder::new(&mut reply, state.session.protocol);
+                match outcome {
+                    Ok(()) => encoder.ok(),
+                    Err(error) => {
+                        stats::count_error(&error.code());
+                        encoder.error(&error.to_string());
+                    }
+                }
+                if !silent {
+                    connection.send(&shard, &mut state, reply);
+                }
+            }
+            connection.process(&shard);
+            connection.record.waker.wake();
+        });
+        Verdict::Stop
     }
 
     /// Leaves the commands of this client alone for a while.

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bridge::RuntimeMetrics;
-use commands::facts::{ClientFacts, Facts};
-use commands::{ClientFilter, Command, Host, Result, Shutdown};
+use commands::facts::{ClientFacts, Facts, Health};
+use commands::{ClientFilter, Command, Configuring, Error, Host, Result, Shutdown};
 
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 
 use crate::clients::Clients;
 use crate::metrics::NetworkMetrics;
@@ -21,6 +21,8 @@ pub trait Control: Send + Sync {
     fn database_count(&self) -> u16;
     /// Fills in everything that is not the network's own.
     fn facts(&self) -> Facts;
+    /// How the server is, by its numbers.
+    fn health(&self, facts: &Facts) -> Health;
     /// Zeroes counters that are not the network's own.
     fn reset_stats(&self);
     /// Options whose names match.
@@ -30,11 +32,14 @@ pub trait Control: Send + Sync {
     /// # Errors
     /// With Redis's text.
     fn config_set(&self, pairs: &[(&[u8], &[u8])]) -> Result<()>;
-    /// Writes the configuration file anew.
+    /// True if setting an option looks at files.
+    fn config_waits(&self, name: &[u8]) -> bool;
+    /// Changes the configuration where that has to wait for files: the one thing here that may, and not called on a
+    /// network thread.
     ///
     /// # Errors
     /// With Redis's text.
-    fn config_rewrite(&self) -> Result<()>;
+    fn configure(&self, what: &Configuring) -> Result<()>;
     /// Turns the removal of expired keys in the background on or off.
     fn set_active_expire(&self, on: bool);
     /// Begins to stop the server.
@@ -58,6 +63,8 @@ pub(crate) struct Common {
     /// Of both runtimes and the channel.
     pub(crate) runtime: Arc<RuntimeMetrics>,
     pub(crate) control: Arc<dyn Control>,
+    /// Held by who waits for files of the configuration: one thread of a pool is enough for all who ask.
+    files: Mutex<()>,
     pause: Pause,
     /// Set when the server stops: no new command is begun.
     pub(crate) stopping: AtomicBool,
@@ -73,10 +80,27 @@ impl Common {
             metrics: NetworkMetrics::default(),
             runtime,
             control,
+            files: Mutex::new(()),
             pause: Pause::default(),
             stopping: AtomicBool::new(false),
             threads_at_rest: AtomicUsize::new(0),
         }
+    }
+
+    /// How the server is, by its numbers.
+    pub(crate) fn health(&self, facts: &Facts) -> Health {
+        self.control.health(facts)
+    }
+
+    /// Changes the configuration on the pool for what blocks, and waits for that as tasks do.
+    pub(crate) async fn configure(&self, what: Configuring) -> Result<()> {
+        let _turn = self.files.lock().await;
+        let control = self.control.clone();
+        let done = tokio::task::spawn_blocking(move || control.configure(&what)).await;
+        done.unwrap_or_else(|error| {
+            tracing::error!(%error, "the configuration could not be changed");
+            Err(Error::sentence("ERR internal error: the command failed"))
+        })
     }
 
     /// Waits until a pause is ended before its time.
@@ -120,7 +144,10 @@ impl Host for Common {
 
     fn facts(&self) -> Facts {
         let maxclients = self.settings.maxclients.load(Ordering::Relaxed);
-        Facts { network: self.metrics.facts(self.clients.count(), maxclients), ..self.control.facts() }
+        let mut facts = self.control.facts();
+        facts.network = self.metrics.facts(self.clients.count(), maxclients);
+        facts.server.shutting_down = self.stopping.load(Ordering::Acquire);
+        facts
     }
 
     fn reset_stats(&self) {
@@ -155,8 +182,8 @@ impl Host for Common {
         self.control.config_set(pairs)
     }
 
-    fn config_rewrite(&self) -> Result<()> {
-        self.control.config_rewrite()
+    fn config_waits(&self, name: &[u8]) -> bool {
+        self.control.config_waits(name)
     }
 
     fn set_active_expire(&self, on: bool) {

@@ -5,11 +5,13 @@
 //!  NetworkServer ─ accept ─▶ Shard (one per thread)
 //!                              ├─ Connection: read → dispatch ─▶ slice ─▶ StorageClient ─▶ ...
 //!                              └─ completions: answer ─▶ write to the socket
+//!                admin (HTTP): health and metrics
 //! ```
 //!
 //! It cannot name the database: this crate depends on the words (`commands`), the wire (`resp`) and the crossing
 //! (`bridge`), not on `engine`, `data` or `storage`.
 
+mod admin;
 mod clients;
 mod connection;
 mod dispatch;

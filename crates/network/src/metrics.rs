@@ -93,7 +93,7 @@ impl NetworkMetrics {
             output_bytes: load(&self.output_bytes),
             input_kbps: mean(1) / 1024.0,
             output_kbps: mean(2) / 1024.0,
-            total_error_replies: commands::stats::errors().iter().map(|(_, count)| count).sum(),
+            total_error_replies: commands::stats::error_count(),
             reads_processed: load(&self.reads),
             writes_processed: load(&self.writes),
             query_buffer_limit_disconnections: load(&self.query_buffer_disconnections),

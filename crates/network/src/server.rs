@@ -8,8 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bridge::MessageChannel;
-use commands::Slice;
-use commands::facts::NetworkFacts;
+use commands::{Host, Slice};
 use parking_lot::Mutex;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{mpsc, watch};
@@ -140,6 +139,20 @@ impl NetworkServer {
         None
     }
 
+    /// Serves health and metrics over HTTP on a bound, non-blocking listener, until the server has ended. Runs on any
+    /// network thread.
+    ///
+    /// # Errors
+    /// If the listener cannot be used on the runtime.
+    pub async fn serve_admin(self: Arc<Self>, listener: std::net::TcpListener) -> io::Result<()> {
+        crate::admin::serve(self.common.clone(), listener, self.phase.subscribe()).await
+    }
+
+    /// Looks at the state of the server, so that changes are noticed when nobody asks.
+    pub fn look_at_health(&self) {
+        self.common.health(&self.common.facts());
+    }
+
     /// Begins to stop: no new clients, no new commands.
     pub fn drain(&self) {
         self.common.stopping.store(true, Ordering::Release);
@@ -155,12 +168,6 @@ impl NetworkServer {
     pub fn end(&self) {
         self.common.stopping.store(true, Ordering::Release);
         self.phase.send_replace(Phase::Ended);
-    }
-
-    /// Numbers for the log and the health pages.
-    pub fn facts(&self) -> NetworkFacts {
-        let maxclients = self.common.settings.maxclients.load(Ordering::Relaxed);
-        self.common.metrics.facts(self.common.clients.count(), maxclients)
     }
 }
 

@@ -3,18 +3,20 @@
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bridge::{MessageChannel, Refusal, RuntimePart};
-use commands::facts::{CrossingFacts, Facts, ServerFacts, StorageFacts};
-use commands::{Error, Result, Shutdown, Slice};
+use commands::facts::{CrossingFacts, Facts, Health, ServerFacts, StorageFacts};
+use commands::{Configuring, Error, Result, Shutdown, Slice};
 use network::Control;
 use parking_lot::Mutex;
 use storage::StorageServer;
 use tokio::sync::mpsc;
 
 use crate::apply::{Targets, apply};
-use crate::config::{Config, Origin, is_secret};
+use crate::config::{Config, Origin, is_secret, looks_at_files};
+use crate::health::Watch;
+use crate::logging::LostLines;
 use crate::observer::{Observer, numbers, times_us};
 use crate::runtime_config::RuntimeConfig;
 
@@ -30,6 +32,8 @@ pub struct ServerControl {
     /// What does not change.
     server: ServerFacts,
     observer: Observer,
+    lost_lines: LostLines,
+    watch: Watch,
 }
 
 impl ServerControl {
@@ -40,6 +44,7 @@ impl ServerControl {
         channel: Arc<MessageChannel<Slice, Slice>>,
         shutdown: mpsc::Sender<Shutdown>,
         server: ServerFacts,
+        lost_lines: LostLines,
     ) -> Self {
         ServerControl {
             config: Mutex::new(config),
@@ -50,6 +55,8 @@ impl ServerControl {
             shutdown,
             server,
             observer: Observer::default(),
+            lost_lines,
+            watch: Watch::default(),
         }
     }
 
@@ -79,7 +86,8 @@ impl ServerControl {
             refused: Refusal::ALL.map(|reason| (reason.name(), metrics.refusals.of(reason))).into(),
             full: load(&channel.full),
             wait_us: times_us(&channel.wait.snapshot()),
-            oldest_wait_ms: u64::try_from(metrics.oldest_wait().as_millis()).unwrap_or(u64::MAX),
+            oldest_wait_ms: ms(metrics.oldest_wait()),
+            last_take_ms: ms(metrics.age_of(load(&channel.last_take_ns))),
         }
     }
 
@@ -119,9 +127,14 @@ impl Control for ServerControl {
             storage: self.storage_facts(),
             memory,
             cpu: self.observer.cpu(),
+            log_lines_dropped: self.lost_lines.count(),
             aof_enabled: config.get_bool("appendonly"),
             ..Facts::default()
         }
+    }
+
+    fn health(&self, facts: &Facts) -> Health {
+        self.watch.look(facts)
     }
 
     fn reset_stats(&self) {
@@ -138,8 +151,18 @@ impl Control for ServerControl {
     }
 
     fn config_set(&self, pairs: &[(&[u8], &[u8])]) -> Result<()> {
-        let mut config = self.config.lock();
-        let changed = config.set(pairs, Origin::Remote).map_err(|error| Error::Config { text: error.to_string() })?;
+        let (config, changed) = loop {
+            // Looked at without the lock, as values may name directories; then nobody may have changed it meanwhile.
+            let before = self.config.lock().clone();
+            let mut after = before.clone();
+            let changed =
+                after.set(pairs, Origin::Remote).map_err(|error| Error::Config { text: error.to_string() })?;
+            let mut config = self.config.lock();
+            if config.agrees_with(&before) {
+                *config = after;
+                break (config, changed);
+            }
+        };
         for name in changed {
             let value = if is_secret(name.as_bytes()) { "(secret)".to_owned() } else { value_of(&config, name) };
             tracing::info!("option {name} is now '{value}'");
@@ -150,8 +173,21 @@ impl Control for ServerControl {
         Ok(())
     }
 
-    fn config_rewrite(&self) -> Result<()> {
-        self.config.lock().rewrite(&[]).map_err(|error| Error::Config { text: error.to_string() })
+    fn config_waits(&self, name: &[u8]) -> bool {
+        looks_at_files(name)
+    }
+
+    fn configure(&self, what: &Configuring) -> Result<()> {
+        match what {
+            Configuring::Set(pairs) => {
+                let pairs: Vec<_> = pairs.iter().map(|(name, value)| (name.as_slice(), value.as_slice())).collect();
+                self.config_set(&pairs)
+            }
+            Configuring::Rewrite => {
+                let config = self.config.lock().clone();
+                config.rewrite(&[]).map_err(|error| Error::Config { text: error.to_string() })
+            }
+        }
     }
 
     fn set_active_expire(&self, on: bool) {
@@ -166,6 +202,10 @@ impl Control for ServerControl {
             tracing::debug!("a shutdown is under way");
         }
     }
+}
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// An option as `CONFIG GET` shows it.

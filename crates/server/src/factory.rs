@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::control::ServerControl;
 use crate::identity;
 use crate::listen::{self, Bound};
-use crate::logging::LogLevel;
+use crate::logging::{Log, LogLevel, LostLines};
 use crate::machine::Machine;
 use crate::runtime_config::RuntimeConfig;
 
@@ -31,6 +31,7 @@ pub struct ServerFactory {
     config: Config,
     machine: Machine,
     log_level: LogLevel,
+    lost_lines: LostLines,
 }
 
 /// A server that is assembled but not started.
@@ -60,8 +61,8 @@ struct StorageRecipe {
 
 impl ServerFactory {
     /// A factory for a configuration.
-    pub fn new(config: Config, machine: Machine, log_level: LogLevel) -> Self {
-        ServerFactory { config, machine, log_level }
+    pub fn new(config: Config, machine: Machine, log: &Log) -> Self {
+        ServerFactory { config, machine, log_level: log.level.clone(), lost_lines: log.lost_lines.clone() }
     }
 
     /// Opens the database and binds the sockets.
@@ -95,7 +96,15 @@ impl ServerFactory {
         };
         let (shutdown, shutdown_requests) = mpsc::channel(1);
         let facts = server_facts(&self.config, &self.machine, &runtime, &bound);
-        let control = ServerControl::new(self.config, targets, runtime.clone(), channel.clone(), shutdown, facts);
+        let control = ServerControl::new(
+            self.config,
+            targets,
+            runtime.clone(),
+            channel.clone(),
+            shutdown,
+            facts,
+            self.lost_lines,
+        );
         let control = Arc::new(control);
         let network = NetworkServer::new(runtime.network_threads, network_settings, control.clone(), channel.clone());
         Ok(Assembled { runtime, network: Arc::new(network), control, channel, bound, shutdown_requests, storage })

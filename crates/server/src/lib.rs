@@ -12,6 +12,7 @@ mod apply;
 mod config;
 mod control;
 mod factory;
+mod health;
 mod identity;
 mod listen;
 mod machine;

@@ -17,6 +17,8 @@ pub struct Bound {
     pub listeners: Vec<Listener>,
     /// Kind, address and port of each, for `INFO`.
     pub facts: Vec<(&'static str, String, u16)>,
+    /// The admin listener (`admin-port`), non-blocking.
+    pub admin: Option<std::net::TcpListener>,
     /// The Unix socket's path, to be removed at the end.
     pub unix_socket: Option<PathBuf>,
 }
@@ -26,7 +28,7 @@ pub struct Bound {
 /// # Errors
 /// With a sentence that names the address or path.
 pub fn bind(config: &Config) -> Result<Bound, String> {
-    let mut bound = Bound { listeners: Vec::new(), facts: Vec::new(), unix_socket: None };
+    let mut bound = Bound { listeners: Vec::new(), facts: Vec::new(), admin: None, unix_socket: None };
     let port = u16::try_from(config.get_int("port")).unwrap_or(0);
     let backlog = i32::try_from(config.get_int("tcp-backlog")).unwrap_or(511);
     if port != 0 {
@@ -48,6 +50,7 @@ pub fn bind(config: &Config) -> Result<Bound, String> {
             return Err(format!("no address of 'bind' could be listened on at port {port}"));
         }
     }
+    bound.admin = admin(config, backlog)?;
     if let Some(path) = config.get_path("unixsocket") {
         let listener = unix(&path, config.get_int("unixsocketperm"));
         let listener = listener.map_err(|e| format!("could not listen on {}: {e}", path.display()))?;
@@ -56,6 +59,20 @@ pub fn bind(config: &Config) -> Result<Bound, String> {
         bound.unix_socket = Some(path);
     }
     Ok(bound)
+}
+
+/// Binds the admin port, if there is one, to one address.
+fn admin(config: &Config, backlog: i32) -> Result<Option<std::net::TcpListener>, String> {
+    let port = u16::try_from(config.get_int("admin-port")).unwrap_or(0);
+    if port == 0 {
+        return Ok(None);
+    }
+    let address = config.get_str("admin-bind");
+    let found = resolve(&address, port).map_err(|e| format!("could not resolve admin-bind '{address}': {e}"))?;
+    let target = found.first().ok_or_else(|| format!("admin-bind '{address}' is no address"))?;
+    let listener = tcp(*target, backlog).map_err(|e| format!("could not listen on the admin port {target}: {e}"))?;
+    tracing::info!("health and metrics on http://{target}");
+    Ok(Some(listener))
 }
 
 fn resolve(address: &str, port: u16) -> io::Result<Vec<SocketAddr>> {

@@ -1,14 +1,21 @@
 //! The log: `tracing`, as text or JSON, to the standard output or `logfile`, at Redis's levels.
+//!
+//! A thread of its own writes the lines out, so that whoever has something to say does not wait for the disk or pipe that
+//! takes them. Lines that do not fit its queue are dropped and counted.
 
 use std::fs::OpenOptions;
 use std::sync::Arc;
 
 use tracing::level_filters::LevelFilter;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::fmt;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::reload;
 
 use crate::config::Config;
+
+/// Lines that may wait to be written; what comes beyond is dropped.
+const LINES_MAX: usize = 16_384;
 
 /// Changes the level while the server runs.
 #[derive(Clone)]
@@ -21,31 +28,52 @@ impl LogLevel {
     }
 }
 
-/// Starts logging as the options say.
+/// Counts the lines that were dropped.
+#[derive(Clone)]
+pub struct LostLines(ErrorCounter);
+
+impl LostLines {
+    /// How many there were.
+    pub fn count(&self) -> u64 {
+        self.0.dropped_lines() as u64
+    }
+}
+
+/// The log of the process.
+pub struct Log {
+    /// Its level.
+    pub level: LogLevel,
+    /// What it could not take.
+    pub lost_lines: LostLines,
+    /// Writes out what waits when it is dropped.
+    _writer: WorkerGuard,
+}
+
+/// Starts logging as the options say. Ends, with what waits written out, when the log is dropped.
 ///
 /// # Errors
 /// If the log file cannot be opened.
-pub fn start(config: &Config) -> std::io::Result<LogLevel> {
+pub fn start(config: &Config) -> std::io::Result<Log> {
     let (filter, handle) = reload::Layer::new(level_of(config.get_enum("loglevel")));
-    let writer = match config.get_path("logfile") {
-        Some(path) => {
-            let file = OpenOptions::new().create(true).append(true).open(path)?;
-            fmt::writer::BoxMakeWriter::new(Arc::new(file))
-        }
-        None => fmt::writer::BoxMakeWriter::new(std::io::stdout),
+    let queue = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LINES_MAX).thread_name("log");
+    let (lines, writer) = match config.get_path("logfile") {
+        Some(path) => queue.finish(OpenOptions::new().create(true).append(true).open(path)?),
+        None => queue.finish(std::io::stdout()),
     };
-    let layer = fmt::layer().with_writer(writer).with_target(false);
+    let lost_lines = LostLines(lines.error_counter());
+    let layer = fmt::layer().with_writer(lines).with_target(false);
     let layer =
         if config.get_enum("log-format") == "json" { layer.json().boxed() } else { layer.with_ansi(false).boxed() };
     // Fails only if logging was started before, as in tests: then that one stays.
     if tracing_subscriber::registry().with(filter).with(layer).try_init().is_err() {
         tracing::debug!("logging was started before");
     }
-    Ok(LogLevel(Arc::new(move |level| {
+    let level = LogLevel(Arc::new(move |level| {
         if handle.modify(|current| *current = level).is_err() {
             tracing::warn!("the log level could not be changed");
         }
-    })))
+    }));
+    Ok(Log { level, lost_lines, _writer: writer })
 }
 
 fn level_of(word: &str) -> LevelFilter {

@@ -35,15 +35,15 @@ fn main() -> ExitCode {
         eprintln!("{error}");
         return ExitCode::FAILURE;
     }
-    let log_level = match logging::start(&config) {
-        Ok(level) => level,
+    let log = match logging::start(&config) {
+        Ok(log) => log,
         Err(error) => {
             eprintln!("Can't open the log file: {error}");
             return ExitCode::FAILURE;
         }
     };
     let pidfile = config.get_path("pidfile");
-    let outcome = serve(config, log_level, pidfile.as_deref());
+    let outcome = serve(config, &log, pidfile.as_deref());
     if let Some(path) = pidfile {
         // It is a convenience for others; that it stays behind harms nobody.
         drop(std::fs::remove_file(path));
@@ -58,7 +58,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(config: Config, log_level: logging::LogLevel, pidfile: Option<&std::path::Path>) -> Result<(), String> {
+fn serve(config: Config, log: &logging::Log, pidfile: Option<&std::path::Path>) -> Result<(), String> {
     let machine = Machine::observe();
     tracing::info!(
         "Catamaran {} PID: {} mode: {} port: {} cores: {}",
@@ -76,7 +76,7 @@ fn serve(config: Config, log_level: logging::LogLevel, pidfile: Option<&std::pat
     {
         tracing::warn!(%error, "the pid file {} could not be written", path.display());
     }
-    let assembled = ServerFactory::new(config, machine, log_level).assemble()?;
+    let assembled = ServerFactory::new(config, machine, log).assemble()?;
     tracing::info!("Server initialized");
     RuntimeManager::serve(assembled)
 }

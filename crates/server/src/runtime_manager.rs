@@ -75,8 +75,16 @@ impl RuntimeManager {
                 }
             });
         }
+        if let Some(listener) = started.bound.admin.take() {
+            let serving = started.network.clone().serve_admin(listener);
+            first.spawn(async move {
+                if let Err(error) = serving.await {
+                    tracing::error!(%error, "the admin port could not be used");
+                }
+            });
+        }
         first.spawn(started.network.clone().sample());
-        tokio::spawn(observe(started.control.clone()));
+        tokio::spawn(observe(started.control.clone(), started.network.clone()));
         for (kind, address, port) in &started.bound.facts {
             tracing::info!("listening on {kind} {address}:{port}");
         }
@@ -143,10 +151,11 @@ impl NetworkThread {
 }
 
 /// Looks at the process until it ends. Runs on the main thread.
-async fn observe(control: Arc<ServerControl>) {
+async fn observe(control: Arc<ServerControl>, network: Arc<NetworkServer>) {
     loop {
         tokio::time::sleep(OBSERVE_PERIOD).await;
         control.observer().observe();
+        network.look_at_health();
     }
 }
 

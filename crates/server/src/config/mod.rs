@@ -164,6 +164,11 @@ impl Config {
         self.file.as_deref()
     }
 
+    /// True if every option has the same value in both.
+    pub fn agrees_with(&self, other: &Config) -> bool {
+        self.values == other.values
+    }
+
     /// The `user` lines of the file, in order.
     pub fn users(&self) -> &[Directive] {
         &self.users
@@ -191,6 +196,11 @@ impl Config {
 /// Whether the value of an option must not be shown in logs. Unknown names are not secret.
 pub fn is_secret(name: &[u8]) -> bool {
     table::find(name).is_some_and(|name| name.def().secret)
+}
+
+/// Whether setting an option looks at files, which may take a while.
+pub fn looks_at_files(name: &[u8]) -> bool {
+    table::find(name).is_some_and(|name| matches!(name.def().kind, Kind::Directory))
 }
 
 fn default_in(def: &OptionDef, dir: &Path) -> Value {

@@ -28,6 +28,7 @@ pub(super) const OPTIONS: &[OptionDef] = &[
     choice("enable-debug-command", PROTECTED_ACTIONS, 0).fixed(),
     choice("enable-module-command", PROTECTED_ACTIONS, 0).fixed(),
     integer("admin-port", 0, 65535, 0).fixed(),
+    text("admin-bind", "127.0.0.1").fixed(),
     choice("runtime-mode", RUNTIME_MODES, 0).fixed(),
     integer("network-threads", 0, THREADS_MAX, 0).fixed(),
     integer("storage-threads", 0, THREADS_MAX, 0).fixed(),
