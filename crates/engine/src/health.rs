@@ -25,6 +25,9 @@ use crate::open::Engine;
 /// Free space, beside that for the memtables, without which writing is not taken up again, in bytes.
 const RESUME_MARGIN_BYTES: u64 = 1 << 20;
 
+/// RocksDB's text for a file that it does not touch any more since a write to it failed.
+const WRITER_FAILED_BEFORE: &str = "previous error";
+
 /// What RocksDB says of a stall when it is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StallSample {
@@ -99,6 +102,22 @@ impl Engine {
     pub fn free_bytes(&self) -> Result<u64, Error> {
         let stat = rustix::fs::statvfs(self.path()).map_err(|error| Error::Io(error.to_string()))?;
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
+    /// What a failed sync means, for this database too.
+    pub(crate) fn sync_failed(&self, error: rust_rocksdb::Error) -> Error {
+        let text: &str = error.as_ref();
+        // The log could not be written to before, so nothing was synced, and the error of that write says what follows:
+        // after a full disk everything is written to files, and those are synced.
+        let follows_failed_write = text.contains(WRITER_FAILED_BEFORE) || self.events.refuses_writes();
+        match self.write_failed(error) {
+            error @ (Error::Full(_) | Error::SyncFailed(_)) => error,
+            error if follows_failed_write => error,
+            error => {
+                self.poison();
+                error
+            }
+        }
     }
 
     /// What a failed write means, for this database too.

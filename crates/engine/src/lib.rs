@@ -19,6 +19,7 @@ mod open;
 mod pending;
 mod record_value;
 mod records;
+mod recovery;
 mod view;
 
 pub use error::{Error, OpenError};

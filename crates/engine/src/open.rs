@@ -17,6 +17,7 @@ use crate::families::{Family, Handles, check_families};
 use crate::pending::Pending;
 use crate::record_value::RecordValue;
 use crate::records::SlotId;
+use crate::recovery::{losses, open_error};
 use crate::view::{Snapshot, View};
 
 /// Memtables that one flush merges into one file. The active one alone is written to, so it can be small enough to stay in
@@ -86,6 +87,7 @@ pub struct Engine {
     /// Set when a sync failed: see [`Error::Poisoned`].
     poisoned: AtomicBool,
     pub(crate) events: Arc<Events>,
+    losses: Vec<String>,
 }
 
 impl Engine {
@@ -100,7 +102,15 @@ impl Engine {
             .map(|family| ColumnFamilyDescriptor::new(family.name(), family_options(family, settings, &cache)));
         let db = DB::open_cf_descriptors(&options, path, families).map_err(|e| open_error(path, e))?;
         check_families(&db)?;
-        Ok(Engine { db, options, cache, path: path.to_owned(), poisoned: AtomicBool::new(false), events })
+        Ok(Engine {
+            db,
+            options,
+            cache,
+            path: path.to_owned(),
+            poisoned: AtomicBool::new(false),
+            events,
+            losses: losses(path),
+        })
     }
 
     /// The open handle of a family. A search by name, so a batch resolves all of them once instead.
@@ -168,10 +178,7 @@ impl Engine {
         if self.poisoned.load(Ordering::Acquire) {
             return Err(Error::Poisoned);
         }
-        self.db.flush_wal(true).map_err(|error| {
-            self.poison();
-            Error::from(error)
-        })
+        self.db.flush_wal(true).map_err(|error| self.sync_failed(error))
     }
 
     /// Refuses all writes from now on: see [`Error::Poisoned`].
@@ -197,6 +204,11 @@ impl Engine {
     /// Lets RocksDB finish or give up its background work before the close.
     pub fn quiesce(&self) {
         self.db.cancel_all_background_work(true);
+    }
+
+    /// What the opening found lost: for each damaged or torn log a sentence that names it.
+    pub fn losses(&self) -> &[String] {
+        &self.losses
     }
 
     /// True after a failed sync.
@@ -331,16 +343,4 @@ fn family_options(family: Family, settings: &EngineOptions, cache: &Cache) -> Op
         options.set_merge_operator_associative("counter", add_up);
     }
     options
-}
-
-fn open_error(path: &Path, error: rust_rocksdb::Error) -> OpenError {
-    let text: &str = error.as_ref();
-    // RocksDB has no kind of its own for a held lock; its text names the LOCK file.
-    if text.contains("LOCK") || text.contains("lock hold by current process") {
-        return OpenError::Locked(path.display().to_string());
-    }
-    match Error::from(error) {
-        Error::Corrupt(text) => OpenError::Corrupt(text),
-        other => OpenError::Io(other.to_string()),
-    }
 }

@@ -73,6 +73,9 @@ impl ServerFactory {
         let runtime = RuntimeConfig::derive(&self.config, &self.machine);
         let path = self.config.dir().join(DATABASE_DIRECTORY);
         let engine = Engine::open(&path, &runtime.engine).map_err(|error| error.to_string())?;
+        for loss in engine.losses() {
+            tracing::warn!("{loss}");
+        }
         let engine = Arc::new(engine);
         let databases = u16::try_from(self.config.get_int("databases")).unwrap_or(u16::MAX);
         let keyspace = Keyspace::open(&engine, databases)

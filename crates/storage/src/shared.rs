@@ -78,13 +78,21 @@ impl Shared {
 
     /// Syncs what was committed since the last sync.
     pub(crate) fn sync_if_needed(&self) {
-        if !self.unsynced.swap(false, Ordering::AcqRel) {
+        // While the disk takes no writes there is no point in it; afterwards this is still to be done.
+        if self.engine.refusal().is_some() || !self.unsynced.swap(false, Ordering::AcqRel) {
             return;
         }
         let started = Instant::now();
         match self.engine.sync() {
             Ok(()) => self.metrics().count_sync(started.elapsed()),
-            Err(error) => tracing::error!(%error, "the WAL could not be synced; writes are refused until a restart"),
+            Err(error) => {
+                self.unsynced.store(true, Ordering::Release);
+                if !self.engine.is_poisoned() {
+                    tracing::warn!(%error, "the log could not be synced; it is tried again");
+                } else if !matches!(error, engine::Error::Poisoned) {
+                    tracing::error!(%error, "the log could not be synced; writes are refused until the database is reopened");
+                }
+            }
         }
         self.published.note_writes(&self.engine);
     }

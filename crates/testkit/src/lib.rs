@@ -13,10 +13,12 @@
 //! rate, and [`crash`](../crash/index.html), which kills a server again and again and looks for what it lost.
 //!
 //! Above these: [`crash`], the rounds of kills and their bookkeeping; [`PowerLoss`], which takes a data directory back to
-//! what was synced; and [`linearizability`], which records what concurrent clients see and looks for an explanation.
+//! what was synced; [`FaultDisk`], by which a disk is full, broken, slow or hung while the server runs; and
+//! [`linearizability`], which records what concurrent clients see and looks for an explanation.
 
 mod client;
 pub mod crash;
+mod fault_disk;
 pub mod linearizability;
 mod options;
 mod power_loss;
@@ -28,6 +30,7 @@ mod template;
 mod value;
 
 pub use client::{Client, encode_command};
+pub use fault_disk::FaultDisk;
 pub use options::Options;
 pub use power_loss::{Damage, Keep, PowerLoss};
 pub use random::{Random, seed_from_clock};
