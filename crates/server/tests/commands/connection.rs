@@ -212,6 +212,8 @@ fn client_kill() {
 
         let mut others: Vec<Db<'_>> = (0..3).map(|_| server.db(2, 0)).collect();
         others.iter_mut().for_each(|other| other.check("PING", "+PONG"));
+        // Whoever has left before may still be there for a moment.
+        assert!(soon(|| db.text("CLIENT LIST").lines().count() == 1 + others.len()));
         let line = db.text("CLIENT INFO");
         db.check(&format!("CLIENT KILL LADDR {} TYPE normal USER default", field(&line, "laddr")), ":3");
         for other in &mut others {
