@@ -4,6 +4,7 @@ use engine::{Durability, Engine, Pending, SlotId};
 
 use crate::error::Result;
 use crate::header::Meta;
+use crate::hot::Lookups;
 use crate::key::{self, SpaceId};
 use crate::keyspace::{Keyspace, keys_counter, volatile_counter};
 
@@ -39,6 +40,7 @@ pub struct Batch {
     last: Option<SlotId>,
     /// Where a record is put together; kept for its allocation.
     record: Vec<u8>,
+    lookups: Lookups,
     saved: Saved,
 }
 
@@ -113,17 +115,11 @@ impl Batch {
         slot
     }
 
-    /// Notes the record of a slot if the hot tier has it. True if the batch knows the record now. The caller holds the key's latch.
-    pub fn remember_hot(&mut self, slot: SlotId, keyspace: &Keyspace) -> bool {
-        if self.pending.known(slot).is_some() {
-            return true;
-        }
-        let record = keyspace.hot().get(self.pending.key(slot));
-        let is_hot = record.is_some();
-        if is_hot {
-            self.pending.remember(slot, record);
-        }
-        is_hot
+    /// Notes the records that the hot tier has, and takes their slots out of the list, as well as those that the batch knows.
+    /// The caller holds the latches of all.
+    pub fn remember_hot(&mut self, slots: &mut Vec<SlotId>, keyspace: &Keyspace) {
+        slots.retain(|&slot| self.pending.known(slot).is_none());
+        keyspace.hot().remember(slots, &mut self.pending, &mut self.lookups);
     }
 
     /// The slot of a key that a command of the turn asks for.
@@ -218,7 +214,7 @@ impl Batch {
         }
         let outcome = engine.commit(&self.pending, durability);
         if outcome.is_ok() {
-            keyspace.hot().publish(&self.pending);
+            keyspace.hot().publish(&self.pending, &mut self.lookups);
             keyspace.publish(self);
             keyspace.expired_keys.fetch_add(self.expired_keys, std::sync::atomic::Ordering::Relaxed);
         }

@@ -63,10 +63,16 @@ impl<'t> Tx<'t> {
     /// that nothing is there. A key that is there counts as used. After this the body is at hand: `tx.view().find(key)` costs no read.
     pub fn find(&mut self, user_key: &[u8]) -> Result<Option<Meta>> {
         let slot = self.slot(user_key);
-        if !self.batch.remember_hot(slot, self.keyspace) {
-            let engine = self.engine.view();
-            let stored = engine.get(Family::Keys, self.batch.pending().key(slot))?;
-            self.batch.pending_mut().remember(slot, stored.as_deref().map(RecordValue::from));
+        if self.batch.pending().known(slot).is_none() {
+            let record = match self.keyspace.hot().get(self.batch.pending().key(slot)) {
+                Some(record) => Some(record),
+                None => {
+                    let engine = self.engine.view();
+                    let stored = engine.get(Family::Keys, self.batch.pending().key(slot))?;
+                    stored.as_deref().map(RecordValue::from)
+                }
+            };
+            self.batch.pending_mut().remember(slot, record);
         }
         let pending = self.batch.pending();
         let record_key = pending.key(slot);

@@ -230,10 +230,10 @@ impl Pending {
     pub fn for_each_dirty(&self, mut visit: impl FnMut(Family, &[u8], Option<&[u8]>)) {
         // In key order: each insertion into the memtable then finds most of its path in the cache, as it is that of the
         // one before.
-        let mut records: Vec<_> = self.written_records().collect();
-        records.sort_unstable_by_key(|(key, _)| *key);
-        for (key, value) in records {
-            visit(Family::Keys, key, value.map(|value| &**value));
+        let mut slots: Vec<_> = self.written_slots().collect();
+        slots.sort_unstable_by(|&a, &b| self.key(a).cmp(self.key(b)));
+        for slot in slots {
+            visit(Family::Keys, self.key(slot), self.value(slot).map(|value| &**value));
         }
         for family in [Family::Meta, Family::Elements, Family::Scores, Family::Expires] {
             for (key, value) in self.overlay(family) {
@@ -242,12 +242,17 @@ impl Pending {
         }
     }
 
-    /// The records of [`Family::Keys`] that the commit writes, in no order; None: removed.
-    pub fn written_records(&self) -> impl Iterator<Item = (&RecordKey, Option<&RecordValue>)> {
-        self.records.dirty().map(|slot| match &slot.state {
-            State::Present(value) => (&slot.key, Some(value)),
-            State::Absent | State::Unknown => (&slot.key, None),
-        })
+    /// The slots of [`Family::Keys`] that the commit writes, in no order.
+    pub fn written_slots(&self) -> impl Iterator<Item = SlotId> {
+        self.records.dirty()
+    }
+
+    /// What the batch has read or written in a slot; None: nothing, or that the record is absent.
+    pub fn value(&self, slot: SlotId) -> Option<&RecordValue> {
+        match &self.records.slot(slot).state {
+            State::Present(value) => Some(value),
+            State::Absent | State::Unknown => None,
+        }
     }
 
     pub(crate) fn merges(&self) -> &[(Vec<u8>, i64)] {

@@ -4,9 +4,9 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// Bytes that lie in place. With them a [`RecordValue`] is as long as one and a quarter lines of the processor's cache: the
-/// header and value of a small string are there with the key, at no further miss and no allocation.
-const SHORT_LEN_MAX: usize = 78;
+/// Bytes that lie in place. With a [`RecordKey`](crate::RecordKey) beside it, such a value fills two lines of the
+/// processor's cache: a small string is there with its key, at no further miss and no allocation.
+const SHORT_LEN_MAX: usize = 70;
 
 /// The two counts of an [`Arc`].
 const ARC_COUNTS_BYTES: usize = 16;
@@ -25,6 +25,12 @@ enum Repr {
 struct Short {
     len: u8,
     bytes: [u8; SHORT_LEN_MAX],
+}
+
+impl Default for RecordValue {
+    fn default() -> RecordValue {
+        RecordValue::from(&[][..])
+    }
 }
 
 impl RecordValue {

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use crate::record_value::RecordValue;
 
 /// Bytes of a record key that need no allocation of their own.
-const KEY_INLINE_LEN: usize = 48;
+const KEY_INLINE_LEN: usize = 40;
 /// Slots whose memory is kept for the next batch.
 const SLOTS_KEPT: usize = 4096;
 
@@ -87,8 +87,8 @@ impl Records {
         &mut self.slots[id.0]
     }
 
-    pub(crate) fn dirty(&self) -> impl Iterator<Item = &Slot> {
-        self.slots.iter().filter(|slot| slot.dirty)
+    pub(crate) fn dirty(&self) -> impl Iterator<Item = SlotId> {
+        self.slots.iter().enumerate().filter(|(_, slot)| slot.dirty).map(|(at, _)| SlotId(at))
     }
 
     pub(crate) fn clear(&mut self) {

@@ -112,13 +112,14 @@ impl<'s> BatchProcessor<'s> {
                     let position = data::key::position_in(self.batch.pending().key(slot));
                     if !self.held.try_latch(stripe_of(position)) {
                         all = false;
-                    } else if !self.batch.remember_hot(slot, keyspace) {
+                    } else {
                         self.ahead.push(slot);
                     }
                 });
             }
         }
         self.latched_ahead = all;
+        self.batch.remember_hot(&mut self.ahead, &self.shared.keyspace);
         // With a single one the handler's own lookup is as good.
         if self.ahead.len() > 1
             && let Err(error) = self.shared.engine.read_ahead(&mut self.ahead, self.batch.pending_mut())
