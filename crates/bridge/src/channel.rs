@@ -2,12 +2,14 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::circuit::Circuit;
+use crate::heartbeat::Heartbeats;
 use crate::metrics::{Refusal, RuntimeMetrics, nanos};
 use crate::request::{Refused, StorageRequest};
 
@@ -43,7 +45,28 @@ pub struct Closed;
 #[derive(Debug)]
 struct Waiting<Q, R> {
     queue: VecDeque<StorageRequest<Q, R>>,
+    /// Requests that were begun in vain, each with the time from which on it may be tried again.
+    deferred: Vec<(Instant, StorageRequest<Q, R>)>,
+    /// Of both.
     bytes: usize,
+}
+
+impl<Q, R> Waiting<Q, R> {
+    fn len(&self) -> usize {
+        self.queue.len() + self.deferred.len()
+    }
+
+    /// Puts deferred requests whose time has come to the front. Returns the time of the next one.
+    fn wake_deferred(&mut self, now: Instant) -> Option<Instant> {
+        // Most often there are none.
+        if self.deferred.is_empty() {
+            return None;
+        }
+        for (_, request) in self.deferred.extract_if(.., |(at, request)| *at <= now || request.deadline <= now) {
+            self.queue.push_front(request);
+        }
+        self.deferred.iter().map(|(at, request)| (*at).min(request.deadline)).min()
+    }
 }
 
 /// The channel. Senders are the network threads, takers the storage workers.
@@ -59,19 +82,26 @@ pub struct MessageChannel<Q, R> {
     was_full: AtomicBool,
     closed: AtomicBool,
     metrics: Arc<RuntimeMetrics>,
+    heartbeats: Heartbeats,
+    circuit: Circuit,
+    /// Numbers the clients, so that request ids differ.
+    clients: AtomicU64,
 }
 
 impl<Q, R> MessageChannel<Q, R> {
-    /// An empty channel.
-    pub fn new(limits: ChannelLimits, metrics: Arc<RuntimeMetrics>) -> Self {
+    /// An empty channel to a number of workers.
+    pub fn new(limits: ChannelLimits, workers: usize, metrics: Arc<RuntimeMetrics>) -> Self {
         MessageChannel {
-            waiting: Mutex::new(Waiting { queue: VecDeque::new(), bytes: 0 }),
+            waiting: Mutex::new(Waiting { queue: VecDeque::new(), deferred: Vec::new(), bytes: 0 }),
             limits,
             arrived: Notify::new(),
             room: Notify::new(),
             was_full: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             metrics,
+            heartbeats: Heartbeats::new(workers),
+            circuit: Circuit::default(),
+            clients: AtomicU64::new(0),
         }
     }
 
@@ -85,8 +115,8 @@ impl<Q, R> MessageChannel<Q, R> {
             let mut waiting = self.waiting.lock();
             if !self.closed.load(Ordering::Acquire) {
                 while let Some(request) = outbox.front() {
-                    let fits = waiting.queue.is_empty()
-                        || waiting.queue.len() < self.limits.requests
+                    let fits = waiting.len() == 0
+                        || waiting.len() < self.limits.requests
                             && waiting.bytes + request.size_bytes <= self.limits.bytes;
                     if !fits {
                         self.was_full.store(true, Ordering::Release);
@@ -120,6 +150,20 @@ impl<Q, R> MessageChannel<Q, R> {
         self.arrived.notify_one();
     }
 
+    /// Takes back a request that was begun in vain: it is not applied, and is tried again from a time on. It counts
+    /// as waiting meanwhile, and is refused at its deadline like any other.
+    pub fn defer(&self, request: StorageRequest<Q, R>, at: Instant) {
+        {
+            let mut waiting = self.waiting.lock();
+            waiting.bytes += request.size_bytes;
+            waiting.deferred.push((at, request));
+            self.publish_depth(&waiting);
+        }
+        self.metrics.channel.deferred.fetch_add(1, Ordering::Relaxed);
+        // Some worker has to wait for its time.
+        self.arrived.notify_one();
+    }
+
     /// Waits until there may be room again.
     pub async fn room(&self) {
         let room = self.room.notified();
@@ -142,7 +186,7 @@ impl<Q, R> MessageChannel<Q, R> {
         into: &mut Vec<StorageRequest<Q, R>>,
     ) -> Result<(), Closed> {
         loop {
-            let late = self.take_waiting(limits, &begun, into);
+            let (late, next_deferred) = self.take_waiting(limits, &begun, into);
             let now = Instant::now();
             for request in late {
                 self.metrics.refusals.add(Refusal::Late, 1);
@@ -151,12 +195,18 @@ impl<Q, R> MessageChannel<Q, R> {
             if !into.is_empty() {
                 return Ok(());
             }
-            if self.closed.load(Ordering::Acquire) && self.waiting.lock().queue.is_empty() {
+            if self.closed.load(Ordering::Acquire) && self.waiting.lock().len() == 0 {
                 // The permit of `close` wakes one worker; each passes it on.
                 self.arrived.notify_one();
                 return Err(Closed);
             }
-            self.arrived.notified().await;
+            match next_deferred {
+                None => self.arrived.notified().await,
+                Some(at) => tokio::select! {
+                    () = self.arrived.notified() => {}
+                    () = tokio::time::sleep_until(at.into()) => {}
+                },
+            }
         }
     }
 
@@ -165,13 +215,14 @@ impl<Q, R> MessageChannel<Q, R> {
         limits: &TakeLimits,
         begun: &impl Fn(&Q) -> bool,
         into: &mut Vec<StorageRequest<Q, R>>,
-    ) -> Vec<StorageRequest<Q, R>> {
+    ) -> (Vec<StorageRequest<Q, R>>, Option<Instant>) {
         let mut late = Vec::new();
         let mut waiting = self.waiting.lock();
-        if waiting.queue.is_empty() {
-            return late;
+        if waiting.len() == 0 {
+            return (late, None);
         }
         let now = Instant::now();
+        let next_deferred = waiting.wake_deferred(now);
         let share = waiting.queue.len().div_ceil(limits.workers.max(1)).max(SHARE_MIN);
         let count_max = share.min(limits.requests);
         let mut bytes = 0;
@@ -193,13 +244,48 @@ impl<Q, R> MessageChannel<Q, R> {
         for request in &*into {
             self.metrics.channel.wait.record(nanos(now.saturating_duration_since(request.submitted)));
         }
-        if left {
+        // Whoever waits next watches the time of what is deferred.
+        if left || next_deferred.is_some() && !into.is_empty() {
             self.arrived.notify_one();
         }
         if self.was_full.swap(false, Ordering::AcqRel) {
             self.room.notify_waiters();
         }
+        (late, next_deferred)
+    }
+
+    /// Takes out what nobody has taken before its deadline, so that its senders are answered even while no worker
+    /// runs.
+    pub fn take_late(&self, now: Instant) -> Vec<StorageRequest<Q, R>> {
+        let mut guard = self.waiting.lock();
+        let waiting = &mut *guard;
+        if waiting.len() == 0 {
+            return Vec::new();
+        }
+        let is_late = |request: &StorageRequest<Q, R>| request.deadline <= now;
+        let mut late: Vec<_> = Vec::new();
+        if waiting.queue.iter().any(is_late) {
+            let (gone, kept) = std::mem::take(&mut waiting.queue).into_iter().partition(is_late);
+            late = gone;
+            waiting.queue = VecDeque::from(kept);
+        }
+        late.extend(waiting.deferred.extract_if(.., |(_, request)| is_late(request)).map(|(_, request)| request));
+        waiting.bytes -= late.iter().map(|request| request.size_bytes).sum::<usize>();
+        self.publish_depth(waiting);
+        if !late.is_empty() {
+            if self.was_full.swap(false, Ordering::AcqRel) {
+                self.room.notify_waiters();
+            }
+            // It may wait for the end of a closed channel.
+            self.arrived.notify_one();
+        }
         late
+    }
+
+    /// For how long the first in the queue has waited.
+    pub fn oldest_wait(&self, now: Instant) -> Duration {
+        let waiting = self.waiting.lock();
+        waiting.queue.front().map_or(Duration::ZERO, |request| now.saturating_duration_since(request.submitted))
     }
 
     /// Lets nothing more in. What waits is still taken.
@@ -216,7 +302,7 @@ impl<Q, R> MessageChannel<Q, R> {
     /// Tells readers that must not wait for the lock how much waits, and since when.
     fn publish_depth(&self, waiting: &Waiting<Q, R>) {
         let published = &self.metrics.channel;
-        published.depth_requests.store(waiting.queue.len() as u64, Ordering::Relaxed);
+        published.depth_requests.store(waiting.len() as u64, Ordering::Relaxed);
         published.depth_bytes.store(waiting.bytes as u64, Ordering::Relaxed);
         let oldest_ns = waiting.queue.front().map_or(0, |request| self.metrics.ns_of(request.submitted));
         published.oldest_ns.store(oldest_ns, Ordering::Relaxed);
@@ -225,7 +311,22 @@ impl<Q, R> MessageChannel<Q, R> {
     /// Requests that wait now, and their bytes.
     pub fn depth(&self) -> (usize, usize) {
         let waiting = self.waiting.lock();
-        (waiting.queue.len(), waiting.bytes)
+        (waiting.len(), waiting.bytes)
+    }
+
+    /// The signs of life of the workers.
+    pub fn heartbeats(&self) -> &Heartbeats {
+        &self.heartbeats
+    }
+
+    /// Whether requests are let in at all.
+    pub fn circuit(&self) -> &Circuit {
+        &self.circuit
+    }
+
+    /// A number that no other client of the channel has.
+    pub(crate) fn client_number(&self) -> u64 {
+        self.clients.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The counters.
@@ -235,146 +336,4 @@ impl<Q, R> MessageChannel<Q, R> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::AtomicU64;
-    use std::time::Duration;
-
-    use super::*;
-    use crate::mailbox::Mailbox;
-    use crate::request::{ReplySlot, StorageResponse, answer_all};
-
-    const ALL: TakeLimits = TakeLimits { requests: 100, bytes: 1 << 20, workers: 1 };
-
-    fn channel(requests: usize, bytes: usize) -> MessageChannel<u32, u32> {
-        MessageChannel::new(ChannelLimits { requests, bytes }, Arc::default())
-    }
-
-    fn request(
-        mailbox: &Arc<Mailbox<u32>>,
-        number: u32,
-        size_bytes: usize,
-        timeout: Duration,
-    ) -> StorageRequest<u32, u32> {
-        let submitted = Instant::now();
-        let reply = ReplySlot::new(mailbox.clone(), u64::from(number));
-        StorageRequest { payload: number, size_bytes, submitted, deadline: submitted + timeout, reply }
-    }
-
-    async fn answers(mailbox: &Mailbox<u32>) -> Vec<(u64, StorageResponse<u32>)> {
-        let mut found = Vec::new();
-        mailbox.collect(&mut found).await;
-        found
-    }
-
-    const LONG: Duration = Duration::from_secs(60);
-
-    #[tokio::test]
-    async fn what_does_not_fit_stays_with_its_sender_and_goes_when_there_is_room() {
-        let (channel, mailbox) = (channel(2, 1000), Arc::new(Mailbox::default()));
-        let mut outbox: VecDeque<_> = (0..3).map(|n| request(&mailbox, n, 10, LONG)).collect();
-        channel.send(&mut outbox);
-        assert_eq!((outbox.len(), channel.depth()), (1, (2, 20)));
-        let published = &channel.metrics().channel;
-        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        assert_eq!((load(&published.depth_requests), load(&published.depth_bytes)), (2, 20));
-        assert!(load(&published.oldest_ns) > 0);
-        let mut taken = Vec::new();
-        channel.take(&ALL, |_| false, &mut taken).await.expect("open");
-        assert_eq!((load(&published.depth_requests), load(&published.oldest_ns)), (0, 0));
-        assert_eq!(published.wait.snapshot().count, 2);
-        channel.room().await;
-        channel.send(&mut outbox);
-        assert_eq!((outbox.len(), channel.depth()), (0, (1, 10)));
-    }
-
-    #[test]
-    fn bytes_are_limited_too_but_nothing_is_too_large_for_an_empty_channel() {
-        let (channel, mailbox) = (channel(10, 100), Arc::new(Mailbox::default()));
-        let mut outbox: VecDeque<_> = [500, 10].map(|size| request(&mailbox, 1, size, LONG)).into();
-        channel.send(&mut outbox);
-        assert_eq!((outbox.len(), channel.depth()), (1, (1, 500)));
-    }
-
-    #[tokio::test]
-    async fn a_late_request_is_refused_before_it_runs_unless_it_has_begun() {
-        let (channel, mailbox) = (channel(10, 1000), Arc::new(Mailbox::default()));
-        let mut outbox: VecDeque<_> = (0..3).map(|n| request(&mailbox, n, 1, Duration::ZERO)).collect();
-        outbox.push_back(request(&mailbox, 3, 1, LONG));
-        channel.send(&mut outbox);
-        tokio::time::sleep(Duration::from_millis(2)).await;
-        let mut taken = Vec::new();
-        channel.take(&ALL, |&number| number == 2, &mut taken).await.expect("open");
-        assert_eq!(taken.iter().map(|request| request.payload).collect::<Vec<_>>(), [2, 3]);
-        let refused = answers(&mailbox).await;
-        assert!(refused.iter().all(|(_, response)| matches!(response, Err(Refused::Late { .. }))));
-        assert_eq!(refused.iter().map(|(token, _)| *token).collect::<Vec<_>>(), [0, 1]);
-    }
-
-    #[tokio::test]
-    async fn a_request_that_is_dropped_is_answered_as_lost() {
-        let mailbox = Arc::new(Mailbox::default());
-        drop(request(&mailbox, 7, 1, LONG));
-        assert_eq!(answers(&mailbox).await, [(7, Err(Refused::Lost))]);
-    }
-
-    #[tokio::test]
-    async fn a_closed_channel_is_emptied_and_takes_nothing_more() {
-        let (channel, mailbox) = (channel(10, 1000), Arc::new(Mailbox::default()));
-        channel.send(&mut VecDeque::from([request(&mailbox, 1, 1, LONG)]));
-        channel.close();
-        channel.send(&mut VecDeque::from([request(&mailbox, 2, 1, LONG)]));
-        assert_eq!(answers(&mailbox).await, [(2, Err(Refused::Down))]);
-        let mut taken = Vec::new();
-        channel.take(&ALL, |_| false, &mut taken).await.expect("one was waiting");
-        assert_eq!(taken.len(), 1);
-        taken.clear();
-        assert_eq!(channel.take(&ALL, |_| false, &mut taken).await, Err(Closed));
-    }
-
-    #[tokio::test]
-    async fn each_thread_gets_its_own_answers_in_one_piece() {
-        let mailboxes = [Arc::new(Mailbox::default()), Arc::new(Mailbox::default())];
-        let mut ready: Vec<_> =
-            (0..6).map(|n| (ReplySlot::new(mailboxes[n as usize % 2].clone(), u64::from(n)), Ok(n))).collect();
-        answer_all(&mut ready);
-        assert_eq!(answers(&mailboxes[0]).await, [(0, Ok(0)), (2, Ok(2)), (4, Ok(4))]);
-        assert_eq!(answers(&mailboxes[1]).await, [(1, Ok(1)), (3, Ok(3)), (5, Ok(5))]);
-    }
-
-    #[tokio::test]
-    async fn every_request_crosses_once_whatever_the_interleaving() {
-        let (channel, mailbox) = (Arc::new(channel(8, 1000)), Arc::new(Mailbox::default()));
-        let workers: Vec<_> = (0..3)
-            .map(|_| {
-                let channel = channel.clone();
-                tokio::spawn(async move {
-                    let mut taken = Vec::new();
-                    while channel.take(&TakeLimits { workers: 3, ..ALL }, |_| false, &mut taken).await.is_ok() {
-                        for request in taken.drain(..) {
-                            let number = request.payload;
-                            request.reply.answer(Ok(number));
-                        }
-                        tokio::task::yield_now().await;
-                    }
-                })
-            })
-            .collect();
-        let mut outbox: VecDeque<_> = (0..1000).map(|n| request(&mailbox, n, 1, LONG)).collect();
-        while !outbox.is_empty() {
-            channel.send(&mut outbox);
-            if !outbox.is_empty() {
-                channel.room().await;
-            }
-        }
-        let mut seen = Vec::new();
-        while seen.len() < 1000 {
-            seen.extend(answers(&mailbox).await);
-        }
-        seen.sort_unstable_by_key(|(token, _)| *token);
-        assert!(seen.iter().enumerate().all(|(n, answer)| *answer == (n as u64, Ok(n as u32))));
-        channel.close();
-        for worker in workers {
-            worker.await.expect("no worker panics");
-        }
-    }
-}
+mod tests;

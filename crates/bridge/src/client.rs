@@ -1,16 +1,19 @@
 //! The network side's only door to storage.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::Notify;
 
 use crate::channel::MessageChannel;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Answer, Mailbox};
 use crate::metrics::Refusal;
-use crate::request::{ReplySlot, StorageRequest, StorageResponse};
+use crate::request::{Refused, ReplySlot, StorageRequest};
+
+/// Request ids of one client have its number above this bit, so that ids differ without a shared counter.
+const CLIENT_SHIFT: u32 = 40;
 
 /// One network thread's end of the channel. Belongs to that thread.
 ///
@@ -22,6 +25,7 @@ pub struct StorageClient<Q, R> {
     channel: Arc<MessageChannel<Q, R>>,
     mailbox: Arc<Mailbox<R>>,
     outbox: RefCell<VecDeque<StorageRequest<Q, R>>>,
+    next_id: Cell<u64>,
     /// Wakes [`StorageClient::pump`] at the end of the thread's turn.
     filled: Notify,
 }
@@ -29,28 +33,39 @@ pub struct StorageClient<Q, R> {
 impl<Q, R> StorageClient<Q, R> {
     /// A door to a channel.
     pub fn new(channel: Arc<MessageChannel<Q, R>>) -> Self {
+        let first_id = channel.client_number() << CLIENT_SHIFT | 1;
         StorageClient {
             channel,
             mailbox: Arc::new(Mailbox::default()),
             outbox: RefCell::default(),
+            next_id: Cell::new(first_id),
             filled: Notify::new(),
         }
     }
 
-    /// Hands a request over. Its answer comes to [`StorageClient::answers`] under the token.
-    pub fn submit(&self, token: u64, payload: Q, size_bytes: usize, timeout: Duration) {
+    /// Hands a request over. Its answer comes to [`StorageClient::answers`] under the token, and at once while
+    /// storage is known to be down. Returns the request's id.
+    pub fn submit(&self, token: u64, payload: Q, size_bytes: usize, deadline: Instant) -> u64 {
         let submitted = Instant::now();
-        let reply = ReplySlot::new(self.mailbox.clone(), token);
-        let request = StorageRequest { payload, size_bytes, submitted, deadline: submitted + timeout, reply };
+        let id = self.next_id.get();
+        self.next_id.set(id + 1);
+        let reply = ReplySlot::new(self.mailbox.clone(), token, id);
+        if !self.channel.circuit().admits() {
+            self.channel.metrics().refusals.add(Refusal::Open, 1);
+            reply.answer(Err(Refused::Open));
+            return id;
+        }
+        let request = StorageRequest { id, payload, size_bytes, submitted, deadline, attempts: 0, reply };
         let mut outbox = self.outbox.borrow_mut();
         outbox.push_back(request);
         if outbox.len() == 1 {
             self.filled.notify_one();
         }
+        id
     }
 
     /// Waits for answers and moves them to `into`, which is empty.
-    pub async fn answers(&self, into: &mut Vec<(u64, StorageResponse<R>)>) {
+    pub async fn answers(&self, into: &mut Vec<Answer<R>>) {
         self.mailbox.collect(into).await;
     }
 
@@ -72,6 +87,11 @@ impl<Q, R> StorageClient<Q, R> {
                 }
             }
         }
+    }
+
+    /// The channel.
+    pub fn channel(&self) -> &MessageChannel<Q, R> {
+        &self.channel
     }
 
     fn refuse_late(&self) {

@@ -11,20 +11,27 @@
 //! ```
 //!
 //! A request is answered exactly once: by its worker, or by its own [`ReplySlot`] when it is dropped, so
-//! that a worker's death cannot leave a client waiting.
+//! that a worker's death cannot leave a client waiting. Workers give [`Heartbeats`]; a [`Watchdog`] on the other
+//! side looks at them and opens the [`Circuit`] when storage is down.
 
 mod channel;
+mod circuit;
 mod client;
+mod heartbeat;
 mod histogram;
 mod mailbox;
 mod metrics;
 mod probe;
 mod request;
+mod watchdog;
 
 pub use channel::{ChannelLimits, Closed, MessageChannel, TakeLimits};
+pub use circuit::{Circuit, CircuitState, Health};
 pub use client::StorageClient;
+pub use heartbeat::{Heartbeats, Sign, Vitality};
 pub use histogram::{Histogram, HistogramSnapshot};
-pub use mailbox::Mailbox;
+pub use mailbox::{Answer, Mailbox};
 pub use metrics::{ChannelMetrics, Refusal, Refusals, RuntimeMetrics, RuntimePart};
 pub use probe::{PROBE_PERIOD, probe};
-pub use request::{Refused, ReplySlot, StorageRequest, StorageResponse, answer_all};
+pub use request::{Fate, Refused, ReplySlot, StorageRequest, StorageResponse, answer_all};
+pub use watchdog::{Finding, WATCHDOG_PERIOD, Watchdog};

@@ -5,11 +5,22 @@ use tokio::sync::Notify;
 
 use crate::request::StorageResponse;
 
+/// An answer on its way back.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Answer<R> {
+    /// Who asked.
+    pub token: u64,
+    /// The id of the request.
+    pub request: u64,
+    /// What was answered.
+    pub response: StorageResponse<R>,
+}
+
 /// Answers that a network thread has not yet collected. Bounded by the requests in flight, of which
 /// every connection has at most one.
 #[derive(Debug)]
 pub struct Mailbox<R> {
-    answers: Mutex<Vec<(u64, StorageResponse<R>)>>,
+    answers: Mutex<Vec<Answer<R>>>,
     arrived: Notify,
 }
 
@@ -20,7 +31,7 @@ impl<R> Default for Mailbox<R> {
 }
 
 impl<R> Mailbox<R> {
-    pub(crate) fn post(&self, answers: impl IntoIterator<Item = (u64, StorageResponse<R>)>) {
+    pub(crate) fn post(&self, answers: impl IntoIterator<Item = Answer<R>>) {
         let was_empty = {
             let mut waiting = self.answers.lock();
             let was_empty = waiting.is_empty();
@@ -34,7 +45,7 @@ impl<R> Mailbox<R> {
     }
 
     /// Waits until there are answers and moves them to `into`, which is empty.
-    pub async fn collect(&self, into: &mut Vec<(u64, StorageResponse<R>)>) {
+    pub async fn collect(&self, into: &mut Vec<Answer<R>>) {
         loop {
             std::mem::swap(&mut *self.answers.lock(), into);
             if !into.is_empty() {

@@ -16,6 +16,12 @@ pub enum Refusal {
     Late,
     /// Storage was stopped.
     Down,
+    /// Storage was known not to answer, so it was not even asked.
+    Open,
+    /// An earlier command of its client was still in storage.
+    Outstanding,
+    /// Its worker did not come back with it until its deadline.
+    Abandoned,
     /// Its worker died with it.
     Lost,
     /// The reader pool and its queue were full.
@@ -24,13 +30,24 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Refusal; 4] = [Refusal::Late, Refusal::Down, Refusal::Lost, Refusal::ReaderQueue];
+    pub const ALL: [Refusal; 7] = [
+        Refusal::Late,
+        Refusal::Down,
+        Refusal::Open,
+        Refusal::Outstanding,
+        Refusal::Abandoned,
+        Refusal::Lost,
+        Refusal::ReaderQueue,
+    ];
 
     /// The word for it in `INFO` and metrics.
     pub fn name(self) -> &'static str {
         match self {
             Refusal::Late => "late",
             Refusal::Down => "down",
+            Refusal::Open => "open",
+            Refusal::Outstanding => "outstanding",
+            Refusal::Abandoned => "abandoned",
             Refusal::Lost => "lost",
             Refusal::ReaderQueue => "reader_queue",
         }
@@ -64,6 +81,8 @@ pub struct ChannelMetrics {
     pub taken: AtomicU64,
     /// How long each of those waited, in ns.
     pub wait: Histogram,
+    /// Begun in vain, not applied, and put back to be tried again.
+    pub deferred: AtomicU64,
     /// Times that a sender found no room.
     pub full: AtomicU64,
     /// Requests that wait now: published by whoever changed it, so that readers need not lock the channel.
@@ -135,10 +154,14 @@ pub struct RuntimeMetrics {
     pub sync_time: Histogram,
     /// Commands that ran on the reader pool.
     pub long_reads: AtomicU64,
-    /// Handlers that panicked.
+    /// Panics that a fence has kept from spreading.
     pub panics: AtomicU64,
     /// Workers that died and were replaced.
     pub worker_restarts: AtomicU64,
+    /// Times that a worker was found late or dead.
+    pub stalls: AtomicU64,
+    /// Commits that failed.
+    pub failed_commits: AtomicU64,
 }
 
 impl Default for RuntimeMetrics {
@@ -167,6 +190,8 @@ impl RuntimeMetrics {
             long_reads: AtomicU64::new(0),
             panics: AtomicU64::new(0),
             worker_restarts: AtomicU64::new(0),
+            stalls: AtomicU64::new(0),
+            failed_commits: AtomicU64::new(0),
         }
     }
 
@@ -205,6 +230,10 @@ impl RuntimeMetrics {
         self.commit_time.record(nanos(took));
     }
 
+    pub(crate) fn count_stall(&self) {
+        self.stalls.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Adds one sync that was not part of a commit.
     pub fn count_sync(&self, took: Duration) {
         self.sync_time.record(nanos(took));
@@ -215,6 +244,7 @@ impl RuntimeMetrics {
         let channel = &self.channel;
         for counter in [
             &channel.taken,
+            &channel.deferred,
             &channel.full,
             &self.batches,
             &self.batch_commands,
@@ -224,6 +254,8 @@ impl RuntimeMetrics {
             &self.long_reads,
             &self.panics,
             &self.worker_restarts,
+            &self.stalls,
+            &self.failed_commits,
         ] {
             counter.store(0, Ordering::Relaxed);
         }
@@ -248,9 +280,9 @@ mod tests {
             assert_eq!(reason as usize, number);
             metrics.refusals.add(reason, number as u64 + 1);
         }
-        assert_eq!(Refusal::ALL.map(|reason| metrics.refusals.of(reason)), [1, 2, 3, 4]);
+        assert_eq!(Refusal::ALL.map(|reason| metrics.refusals.of(reason)), [1, 2, 3, 4, 5, 6, 7]);
         metrics.reset();
-        assert_eq!(Refusal::ALL.map(|reason| metrics.refusals.of(reason)), [0; 4]);
+        assert_eq!(Refusal::ALL.map(|reason| metrics.refusals.of(reason)), [0; 7]);
     }
 
     #[test]

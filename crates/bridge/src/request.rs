@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Answer, Mailbox};
 
 /// A request on its way to storage.
 #[derive(Debug)]
 pub struct StorageRequest<Q, R> {
+    /// Names the request in the log, on both sides. Unique since the start.
+    pub id: u64,
     /// What is asked.
     pub payload: Q,
     /// What it occupies in the channel, in bytes.
@@ -16,6 +18,8 @@ pub struct StorageRequest<Q, R> {
     pub submitted: Instant,
     /// After this it is not begun any more.
     pub deadline: Instant,
+    /// Times that it was begun in vain, and not applied.
+    pub attempts: u32,
     /// Where the answer goes.
     pub reply: ReplySlot<R>,
 }
@@ -40,8 +44,34 @@ pub enum Refused {
     },
     /// Storage is stopped: it was not executed.
     Down,
-    /// Its worker died with it: whether it was executed is not known.
+    /// Storage does not answer, and so it was not even asked: it was not executed.
+    Open,
+    /// A stage of it failed.
+    Failed(Fate),
+    /// Its worker died with it, or does not come back: whether it was executed is not known.
     Lost,
+}
+
+/// What became of a request, or of a command, that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Its effects are there, and stay.
+    Applied,
+    /// It has had no effect.
+    NotApplied,
+    /// Nobody can tell.
+    Unknown,
+}
+
+impl Fate {
+    /// The word for logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Fate::Applied => "applied",
+            Fate::NotApplied => "not applied",
+            Fate::Unknown => "unknown",
+        }
+    }
 }
 
 /// The right, and the duty, to answer one request.
@@ -50,17 +80,18 @@ pub struct ReplySlot<R> {
     /// None once answered.
     mailbox: Option<Arc<Mailbox<R>>>,
     token: u64,
+    request: u64,
 }
 
 impl<R> ReplySlot<R> {
-    pub(crate) fn new(mailbox: Arc<Mailbox<R>>, token: u64) -> Self {
-        ReplySlot { mailbox: Some(mailbox), token }
+    pub(crate) fn new(mailbox: Arc<Mailbox<R>>, token: u64, request: u64) -> Self {
+        ReplySlot { mailbox: Some(mailbox), token, request }
     }
 
     /// Answers, with a wake-up of its own. For many answers at once see [`answer_all`].
     pub fn answer(mut self, response: StorageResponse<R>) {
         if let Some(mailbox) = self.mailbox.take() {
-            mailbox.post([(self.token, response)]);
+            mailbox.post([Answer { token: self.token, request: self.request, response }]);
         }
     }
 }
@@ -68,7 +99,7 @@ impl<R> ReplySlot<R> {
 impl<R> Drop for ReplySlot<R> {
     fn drop(&mut self) {
         if let Some(mailbox) = self.mailbox.take() {
-            mailbox.post([(self.token, Err(Refused::Lost))]);
+            mailbox.post([Answer { token: self.token, request: self.request, response: Err(Refused::Lost) }]);
         }
     }
 }
@@ -84,7 +115,7 @@ pub fn answer_all<R>(answers: &mut Vec<(ReplySlot<R>, StorageResponse<R>)>) {
         let same = |slot: &ReplySlot<R>| slot.mailbox.as_ref().is_some_and(|m| Arc::ptr_eq(m, &mailbox));
         mailbox.post(answers.extract_if(.., |(slot, _)| same(slot)).map(|(mut slot, response)| {
             slot.mailbox = None;
-            (slot.token, response)
+            Answer { token: slot.token, request: slot.request, response }
         }));
     }
 }

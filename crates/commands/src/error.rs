@@ -96,6 +96,24 @@ pub enum Error {
     Overloaded {
         waited_ms: u64,
     },
+    /// Refused because storage is known not to answer, not executed.
+    StorageDown,
+    /// Refused because an earlier command of the client has not come back, not executed.
+    EarlierOutstanding,
+    /// Tried until the deadline, and never applied.
+    Busy,
+    /// A stage of the command panicked, and its writes were taken back.
+    Panicked,
+    /// Failed without any effect.
+    NotApplied {
+        text: String,
+    },
+    /// Its effects are there, but its reply is lost.
+    Applied,
+    /// Failed in a way that leaves open whether its effects are there.
+    Uncertain {
+        text: String,
+    },
     /// The worker died while it had the request.
     Unknown,
     /// The disk takes no writes. Clients know the code from Redis, where snapshots or the log cannot be written.
@@ -201,6 +219,17 @@ impl fmt::Display for Error {
             Error::Storage { text } => return write!(f, "ERR storage failed: {text}"),
             Error::Overloaded { waited_ms } => {
                 return write!(f, "OVERLOADED storage did not take the request within {waited_ms} ms; it was not executed");
+            }
+            Error::StorageDown => "OVERLOADED storage does not answer; the command was not executed",
+            Error::EarlierOutstanding => {
+                "OVERLOADED an earlier command of this connection is still in storage; this one was not executed"
+            }
+            Error::Busy => "OVERLOADED storage was busy until the deadline; the command was not executed",
+            Error::Panicked => "ERR internal error: the command failed and was not applied",
+            Error::NotApplied { text } => return write!(f, "ERR {text}; the command was not applied"),
+            Error::Applied => "ERR internal error: the command was applied, but its reply is lost",
+            Error::Uncertain { text } => {
+                return write!(f, "UNKNOWN {text}; it is not known whether the command was applied");
             }
             Error::Unknown => "UNKNOWN the worker failed; it is not known whether the command was executed",
             Error::Misconf { text } => return write!(f, "MISCONF {text}"),

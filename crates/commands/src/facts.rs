@@ -186,6 +186,29 @@ pub struct CrossingFacts {
     pub queue_requests_max: u64,
     /// Most bytes that may wait.
     pub queue_bytes_max: u64,
+    /// What the network runtime knows of the storage workers.
+    pub supervision: SupervisionFacts,
+}
+
+/// How storage is, seen from the network runtime.
+#[derive(Clone, Debug, Default)]
+pub struct SupervisionFacts {
+    /// `ok`, `degraded` or `down`.
+    pub health: &'static str,
+    /// Since when, in Unix ms.
+    pub health_since_ms: u64,
+    /// `closed`, `open` or `half-open`.
+    pub circuit: &'static str,
+    /// Since when, in Unix ms.
+    pub circuit_since_ms: u64,
+    /// Times that the circuit opened.
+    pub circuit_opened: u64,
+    /// Times that a worker was found late or dead.
+    pub stalls: u64,
+    /// Begun in vain and put off.
+    pub deferred: u64,
+    /// Commits that failed.
+    pub failed_commits: u64,
 }
 
 /// The storage runtime's side, as last published by it.

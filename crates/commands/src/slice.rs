@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use data::Cancel;
-use resp::{Protocol, Span};
+use resp::{Encoder, Protocol, Span};
 
 use crate::args::Args;
 use crate::command::Command;
+use crate::error::Error;
 
 /// Consecutive commands of one client.
 #[derive(Debug, Default)]
@@ -85,6 +86,22 @@ impl Slice {
     /// True once the first call has run.
     pub fn has_begun(&self) -> bool {
         self.next > 0
+    }
+
+    /// Answers every call that has not run with an error; replies that are known stay.
+    pub fn refuse_rest(&mut self, error: &Error) {
+        let text = error.to_string();
+        for call in self.calls.get(self.next..).unwrap_or(&[]) {
+            match *call {
+                Call::Literal { start, len } => {
+                    let literal = self.literals.get(start as usize..(start + len) as usize).unwrap_or(&[]);
+                    self.answer.extend_from_slice(literal);
+                }
+                Call::Run { silent: true, .. } => {}
+                Call::Run { protocol, .. } => Encoder::new(&mut self.answer, protocol).error(&text),
+            }
+        }
+        self.next = self.calls.len();
     }
 
     /// Empties the slice for its next use; what it has allocated is kept.

@@ -1,12 +1,12 @@
 //! The state of an open batch above the engine's: counts, and which space each database is.
 
-use engine::{Durability, Engine, Pending, SlotId};
+use engine::{Durability, Engine, Family, Pending, SlotId};
 
 use crate::error::Result;
 use crate::header::Meta;
 use crate::hot::Lookups;
 use crate::key::{self, SpaceId};
-use crate::keyspace::{Keyspace, keys_counter, volatile_counter};
+use crate::keyspace::{Keyspace, is_database_record, keys_counter, volatile_counter};
 
 /// The room for a record that is kept from batch to batch, in bytes.
 const RECORD_KEPT_BYTES: usize = 64 << 10;
@@ -197,11 +197,21 @@ impl Batch {
         self.saved.expired_keys = 0;
     }
 
-    /// Commits the batch and makes its counts visible. The batch is empty afterwards, whether that
-    /// succeeded or not; on an error nothing of it has become visible.
+    /// Commits the batch and makes it visible. The batch is empty afterwards, whether that succeeded or not; on an
+    /// error nothing of it has become visible.
     pub fn commit(&mut self, engine: &Engine, keyspace: &Keyspace, durability: Durability) -> Result<()> {
+        let outcome = self.write(engine, durability);
+        if outcome.is_ok() {
+            self.publish(keyspace);
+        }
+        self.clear();
+        outcome
+    }
+
+    /// Writes the batch to disk and nothing else. It stays as it is, so that the caller can look what became of
+    /// it ([`Batch::stored`]), and then calls [`Batch::publish`] or drops it with [`Batch::clear`].
+    pub fn write(&mut self, engine: &Engine, durability: Durability) -> Result<()> {
         if self.is_clean() {
-            self.clear();
             return Ok(());
         }
         for delta in &self.deltas {
@@ -212,13 +222,75 @@ impl Batch {
                 self.pending.add(volatile_counter(delta.space), delta.volatile);
             }
         }
-        let outcome = engine.commit(&self.pending, durability);
-        if outcome.is_ok() {
-            keyspace.hot().publish(&self.pending, &mut self.lookups);
-            keyspace.publish(self);
-            keyspace.expired_keys.fetch_add(self.expired_keys, std::sync::atomic::Ordering::Relaxed);
+        Ok(engine.commit(&self.pending, durability)?)
+    }
+
+    /// Makes a batch that is on disk visible: counts, spaces, the hot tier. The caller still holds the latches of
+    /// its keys.
+    pub fn publish(&mut self, keyspace: &Keyspace) {
+        keyspace.publish(self);
+        keyspace.expired_keys.fetch_add(self.expired_keys, std::sync::atomic::Ordering::Relaxed);
+        keyspace.hot().publish(&self.pending, &mut self.lookups);
+    }
+
+    /// Lets the hot tier forget every record that the batch writes: for a batch of which it is not known whether it
+    /// is on disk. The caller still holds the latches of its keys.
+    pub fn retract(&self, keyspace: &Keyspace) {
+        keyspace.hot().retract(&self.pending);
+    }
+
+    /// Looks on disk what became of a batch whose commit failed. The caller still holds the latches of its keys, so
+    /// that nobody else has changed them.
+    ///
+    /// A RocksDB batch is there as a whole or not at all, so one record that differs is proof that it is not. If
+    /// everything is equal, the state is the one that the batch leads to, whoever wrote it. Parts of values prove
+    /// nothing where they differ: those that a later command of the batch has replaced may be cleaned up already.
+    ///
+    /// # Errors
+    /// If the disk cannot be read.
+    pub fn stored(&self, engine: &Engine) -> Result<Stored> {
+        let view = engine.view();
+        let (mut compared, mut differs, mut parts_differ) = (0, false, false);
+        let mut failure = None;
+        self.pending.for_each_dirty(|family, key, value| {
+            let is_latched = match family {
+                Family::Keys | Family::Expires => true,
+                // Only commands that have the whole table of latches change these.
+                Family::Meta => self.spaces.is_some() && is_database_record(key),
+                Family::Elements | Family::Scores => false,
+            };
+            if failure.is_some() || differs || family == Family::Meta && !is_latched {
+                return;
+            }
+            match view.get(family, key) {
+                Err(error) => failure = Some(error),
+                Ok(found) => {
+                    compared += 1;
+                    let is_equal = found.as_deref() == value;
+                    differs |= is_latched && !is_equal;
+                    parts_differ |= !is_latched && !is_equal;
+                }
+            }
+        });
+        match failure {
+            Some(error) => Err(error.into()),
+            None if differs => Ok(Stored::Nothing),
+            None if parts_differ || compared == 0 => Ok(Stored::Unclear),
+            None => Ok(Stored::Whole),
         }
-        self.clear();
-        Ok(outcome?)
     }
 }
+
+/// What of a batch is on disk: see [`Batch::stored`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// All of it.
+    Whole,
+    /// None of it.
+    Nothing,
+    /// The records do not tell.
+    Unclear,
+}
+
+#[cfg(test)]
+mod tests;

@@ -27,6 +27,7 @@ const FORMAT: &[u8] = b"format";
 const SEED: &[u8] = b"seed";
 const NEXT_SPACE: &[u8] = b"next-space";
 const NEXT_VERSION: &[u8] = b"next-version";
+const DATABASE_PREFIX: &[u8] = b"db|";
 
 /// What the options say about values. Read by the workers, set by `CONFIG SET`.
 #[derive(Debug)]
@@ -102,7 +103,12 @@ pub(crate) fn volatile_counter(space: SpaceId) -> Vec<u8> {
 
 /// The record that names a database's space.
 pub(crate) fn database_record(db: u16) -> Vec<u8> {
-    [b"db|", &db.to_be_bytes()[..]].concat()
+    [DATABASE_PREFIX, &db.to_be_bytes()[..]].concat()
+}
+
+/// True for what [`database_record`] returns.
+pub(crate) fn is_database_record(key: &[u8]) -> bool {
+    key.starts_with(DATABASE_PREFIX)
 }
 
 impl Keyspace {

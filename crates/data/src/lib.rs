@@ -25,7 +25,7 @@ mod turn;
 mod tx;
 mod view;
 
-pub use batch::Batch;
+pub use batch::{Batch, Stored};
 pub use copy::Value;
 pub use error::{Error, Result};
 pub use header::{Kind, Meta};

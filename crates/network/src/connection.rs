@@ -13,12 +13,13 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bridge::{Refusal, Refused, StorageResponse};
+use bridge::{Fate, Refusal, Refused, StorageResponse};
 use bytes::{Bytes, BytesMut};
 use commands::{Error, Session, Slice};
-use resp::{Encoder, Parser, Protocol, Span};
+use resp::{Parser, Span};
 
 use crate::clients::ClientRecord;
+use crate::flight::Flight;
 use crate::output::{Output, Written};
 use crate::settings::OutputLimit;
 use crate::shard::Shard;
@@ -58,14 +59,6 @@ pub(crate) struct HeldCommand {
     pub(crate) spans: Vec<Span>,
 }
 
-/// What is in flight, as far as it matters if it is refused.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Flight {
-    /// Replies that the client waits for.
-    pub(crate) replies: usize,
-    pub(crate) protocol: Protocol,
-}
-
 /// The part of a connection that changes.
 pub(crate) struct State {
     pub(crate) buf: BytesMut,
@@ -73,6 +66,9 @@ pub(crate) struct State {
     pub(crate) session: Session,
     pub(crate) held: Option<HeldCommand>,
     pub(crate) flight: Option<Flight>,
+    /// A request that was given up at its deadline while a worker had it. Until it comes back, nothing else of this
+    /// client may reach storage, as it could overtake it.
+    pub(crate) outstanding: Option<u64>,
     /// The last slice, for its allocations.
     pub(crate) spare: Option<Slice>,
     pub(crate) output: Output,
@@ -102,6 +98,7 @@ impl Connection {
             session: Session::new(record.id, authenticated),
             held: None,
             flight: None,
+            outstanding: None,
             spare: None,
             output: Output::default(),
             ending: Ending::Open,
@@ -208,10 +205,15 @@ impl Connection {
     }
 
     /// Takes the answer to the slice in flight.
-    pub(crate) fn complete(self: &Rc<Self>, shard: &Rc<Shard>, response: StorageResponse<Slice>) {
+    pub(crate) fn complete(self: &Rc<Self>, shard: &Rc<Shard>, request: u64, response: StorageResponse<Slice>) {
         {
             let mut state = self.state.borrow_mut();
-            let flight = state.flight.take();
+            if state.outstanding == Some(request) {
+                // The client has been told already that nobody knows.
+                state.outstanding = None;
+                return;
+            }
+            let Some(flight) = state.flight.take_if(|flight| flight.request == request) else { return };
             match response {
                 Ok(mut slice) => {
                     for slow in std::mem::take(&mut slice.slow) {
@@ -227,16 +229,35 @@ impl Connection {
                     if refused == Refused::Lost {
                         shard.common.runtime.refusals.add(Refusal::Lost, 1);
                     }
-                    let text = refusal(refused).to_string();
-                    let mut answer = Vec::new();
-                    if let Some(flight) = flight {
-                        for _ in 0..flight.replies {
-                            Encoder::new(&mut answer, flight.protocol).error(&text);
-                        }
-                    }
-                    self.send(shard, &mut state, answer);
+                    self.send(shard, &mut state, flight.outline.refused(&refusal(refused)));
                 }
             }
+        }
+        self.go_on(shard);
+    }
+
+    /// Gives up what is in flight if its deadline has passed: a worker has it and does not come back.
+    pub(crate) fn abandon(self: &Rc<Self>, shard: &Rc<Shard>, before: Instant) {
+        {
+            let mut state = self.state.borrow_mut();
+            let Some(flight) = state.flight.take_if(|flight| flight.deadline <= before) else { return };
+            state.outstanding = Some(flight.request);
+            shard.common.runtime.refusals.add(Refusal::Abandoned, 1);
+            tracing::warn!(
+                request = flight.request,
+                client = self.record.id,
+                fate = Fate::Unknown.name(),
+                "a request is given up: its storage worker does not come back with it"
+            );
+            self.send(shard, &mut state, flight.outline.refused(&Error::Unknown));
+        }
+        self.go_on(shard);
+    }
+
+    /// After an answer: serves what the client has sent meanwhile.
+    fn go_on(self: &Rc<Self>, shard: &Rc<Shard>) {
+        {
+            let state = self.state.borrow();
             // Its own task looks after the rest: output that the socket did not take, or the end.
             if !state.output.is_empty() || state.is_over() || state.buf.is_empty() && state.ended_input {
                 self.record.waker.wake();
@@ -377,6 +398,9 @@ fn refusal(refused: Refused) -> Error {
             Error::Overloaded { waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX) }
         }
         Refused::Down => Error::sentence("OVERLOADED storage is stopped; the command was not executed"),
-        Refused::Lost => Error::Unknown,
+        Refused::Open => Error::StorageDown,
+        Refused::Failed(Fate::NotApplied) => Error::Panicked,
+        Refused::Failed(Fate::Applied) => Error::Applied,
+        Refused::Failed(Fate::Unknown) | Refused::Lost => Error::Unknown,
     }
 }

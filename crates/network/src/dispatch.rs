@@ -7,13 +7,15 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use bridge::Refusal;
 use bytes::{Buf, Bytes};
 use commands::{
     Args, Call, Command, Configuring, Effect, Error, Host, Marks, ReplyMode, Run, Slice, slowlog, stats, table,
 };
 use resp::{Encoder, Limits, Span};
 
-use crate::connection::{Connection, Ending, Flight, HeldCommand, State};
+use crate::connection::{Connection, Ending, HeldCommand, State};
+use crate::flight::{Flight, Outline};
 use crate::shard::Shard;
 
 /// Commands in one slice, at most.
@@ -76,20 +78,19 @@ impl Connection {
     }
 
     fn cross(self: &Rc<Self>, shard: &Shard, state: &mut State, mut slice: Slice) {
-        let mut replies = 0;
-        for call in &slice.calls {
-            replies += match call {
-                Call::Run { silent, .. } => usize::from(!silent),
-                // Several replies may lie in one literal; nobody can tell them apart once they are refused.
-                Call::Literal { .. } => 1,
-            };
+        let outline = Outline::of(&slice, state.session.protocol);
+        if state.outstanding.is_some() {
+            shard.common.runtime.refusals.add(Refusal::Outstanding, 1);
+            self.send(shard, state, outline.refused(&Error::EarlierOutstanding));
+            return;
         }
-        state.flight = Some(Flight { replies, protocol: state.session.protocol });
         if slice.cancel.is_none() {
             slice.cancel = Some(self.record.cancel.clone());
         }
         let size_bytes = slice.size_bytes();
-        shard.storage.submit(self.record.id, slice, size_bytes, shard.common.settings.storage_timeout());
+        let deadline = Instant::now() + shard.common.settings.storage_timeout();
+        let request = shard.storage.submit(self.record.id, slice, size_bytes, deadline);
+        state.flight = Some(Flight { request, deadline, outline });
     }
 
     /// Fills a slice from the buffer and takes the bytes of its commands out.

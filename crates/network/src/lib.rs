@@ -15,6 +15,7 @@ mod admin;
 mod clients;
 mod connection;
 mod dispatch;
+mod flight;
 mod host;
 mod metrics;
 mod output;
@@ -22,6 +23,7 @@ mod server;
 mod settings;
 mod shard;
 mod stream;
+mod watchdog;
 
 pub use host::Control;
 pub use server::{Listener, NetworkServer};

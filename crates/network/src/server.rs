@@ -18,6 +18,7 @@ use crate::host::{Common, Control};
 use crate::settings::NetworkSettings;
 use crate::shard::{Accepted, Phase, Shard};
 use crate::stream::Socket;
+use crate::watchdog;
 
 /// Accepted clients that wait for one thread; with more, accepting waits.
 const ACCEPTED_MAX: usize = 1024;
@@ -75,7 +76,12 @@ impl NetworkServer {
         let receiver = self.receivers.lock().get_mut(thread).and_then(Option::take);
         let Some(receiver) = receiver else { return };
         let shard = Shard::new(thread, self.common.clone(), self.channel.clone());
+        let watching =
+            (thread == 0).then(|| tokio::task::spawn_local(watchdog::watch(self.common.clone(), self.channel.clone())));
         shard.run(receiver, self.phase.subscribe()).await;
+        if let Some(watching) = watching {
+            watching.abort();
+        }
     }
 
     /// Accepts clients of one listener until the server stops. Runs on any network thread.

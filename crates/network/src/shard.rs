@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use bridge::{MessageChannel, StorageClient};
+use bridge::{MessageChannel, StorageClient, WATCHDOG_PERIOD};
 use commands::Slice;
 use hashbrown::HashMap;
 use tokio::sync::{mpsc, watch};
@@ -61,6 +61,7 @@ impl Shard {
         let checks = tokio::task::spawn_local(check(self.clone()));
         let runtime = self.common.runtime.clone();
         let probing = tokio::task::spawn_local(bridge::probe(runtime, |metrics| &metrics.network, self.thread));
+        let deadlines = tokio::task::spawn_local(abandon(self.clone()));
         loop {
             tokio::select! {
                 Some(client) = accepted.recv() => self.take_in(client),
@@ -89,6 +90,7 @@ impl Shard {
         completions.abort();
         checks.abort();
         probing.abort();
+        deadlines.abort();
     }
 
     fn take_in(self: &Rc<Self>, client: Accepted) {
@@ -142,14 +144,30 @@ async fn complete(shard: Rc<Shard>) {
     let mut answers = Vec::new();
     loop {
         shard.storage.answers(&mut answers).await;
-        for (id, response) in answers.drain(..) {
+        for answer in answers.drain(..) {
             // A client that has left does not get its answer.
-            if let Some(connection) = shard.find(id) {
-                connection.complete(&shard, response);
+            if let Some(connection) = shard.find(answer.token) {
+                connection.complete(&shard, answer.request, answer.response);
             }
         }
         // Sockets are read from between two rounds of answers.
         tokio::task::yield_now().await;
+    }
+}
+
+/// Answers clients whose requests a hung worker has: the deadline holds for them too.
+async fn abandon(shard: Rc<Shard>) {
+    loop {
+        tokio::time::sleep(WATCHDOG_PERIOD).await;
+        if !shard.storage.channel().circuit().is_hung() {
+            continue;
+        }
+        // What was not taken by a worker is refused first, and more exactly.
+        let before = Instant::now() - 2 * WATCHDOG_PERIOD;
+        let connections: Vec<_> = shard.connections.borrow().values().cloned().collect();
+        for connection in connections {
+            connection.abandon(&shard, before);
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bridge::{MessageChannel, Refusal, RuntimePart};
-use commands::facts::{CrossingFacts, Facts, Health, ServerFacts, StorageFacts};
+use commands::facts::{CrossingFacts, Facts, Health, ServerFacts, StorageFacts, SupervisionFacts};
 use commands::{Configuring, Error, Result, Shutdown, Slice};
 use network::Control;
 use parking_lot::Mutex;
@@ -88,6 +88,7 @@ impl ServerControl {
             wait_us: times_us(&channel.wait.snapshot()),
             oldest_wait_ms: ms(metrics.oldest_wait()),
             last_take_ms: ms(metrics.age_of(load(&channel.last_take_ns))),
+            supervision: self.supervision(),
         }
     }
 
@@ -98,6 +99,21 @@ impl ServerControl {
             commit_time_us: times_us(&metrics.commit_time.snapshot()),
             sync_time_us: times_us(&metrics.sync_time.snapshot()),
             ..self.storage.get().map(|storage| storage.facts()).unwrap_or_default()
+        }
+    }
+
+    fn supervision(&self) -> SupervisionFacts {
+        let (circuit, metrics) = (self.channel.circuit(), self.channel.metrics());
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        SupervisionFacts {
+            health: circuit.health().name(),
+            health_since_ms: circuit.health_since_ms(),
+            circuit: circuit.state().name(),
+            circuit_since_ms: circuit.state_since_ms(),
+            circuit_opened: circuit.opened(),
+            stalls: load(&metrics.stalls),
+            deferred: load(&metrics.channel.deferred),
+            failed_commits: load(&metrics.failed_commits),
         }
     }
 }

@@ -84,7 +84,7 @@ impl ServerFactory {
         let bound = listen::bind(&self.config)?;
 
         let metrics = Arc::new(RuntimeMetrics::new(runtime.network_threads));
-        let channel = Arc::new(MessageChannel::new(runtime.channel, metrics));
+        let channel = Arc::new(MessageChannel::new(runtime.channel, runtime.storage_threads, metrics));
         let settings =
             Arc::new(StorageSettings::new(runtime.storage_threads, runtime.reader_threads, runtime.reader_queue));
         let network_settings = Arc::new(NetworkSettings::default());

@@ -21,6 +21,10 @@ use crate::runtime_config::{RuntimeConfig, RuntimeMode};
 
 /// How often the stop looks whether clients are at rest.
 const DRAIN_PERIOD: Duration = Duration::from_millis(5);
+/// What storage has at least for its end, however long the clients took.
+const STORAGE_STOP_MIN: Duration = Duration::from_secs(2);
+/// How long the process may take for its end once something has not ended in order.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Blocking tasks of the background: expiry, cleaning, sync, sizes, checkpoint, stall, resuming.
 const BACKGROUND_THREADS: usize = 7;
 
@@ -105,8 +109,13 @@ impl RuntimeManager {
         {
             tracing::error!(%error, "the checkpoint of the shutdown failed");
         }
-        started.storage.stop().await;
+        let left = deadline.saturating_duration_since(Instant::now()).max(STORAGE_STOP_MIN);
+        let end = started.storage.stop(left).await;
         started.network.end();
+        if end.is_err() {
+            // Whatever hangs may hold up the end of the process too.
+            end_by_force_after(EXIT_TIMEOUT);
+        }
         for thread in self.network_threads {
             if thread.thread.join().is_err() {
                 tracing::error!("a network thread did not end in order");
@@ -120,6 +129,7 @@ impl RuntimeManager {
         if let Some(runtime) = self.storage_runtime {
             runtime.shutdown_background();
         }
+        end.map_err(|error| format!("not stopped in order: {error}"))?;
         tracing::info!("stopped in order; bye bye");
         Ok(())
     }
@@ -157,6 +167,15 @@ async fn observe(control: Arc<ServerControl>, network: Arc<NetworkServer>) {
         control.observer().observe();
         network.look_at_health();
     }
+}
+
+/// Ends the process after a time, whatever it waits for.
+fn end_by_force_after(time: Duration) {
+    thread::spawn(move || {
+        thread::sleep(time);
+        tracing::error!("the process does not come to its end; it is aborted");
+        std::process::abort();
+    });
 }
 
 fn storage_runtime(config: &RuntimeConfig) -> io::Result<Runtime> {

@@ -6,7 +6,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use data::{Batch, Turn, Tx};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
+use crate::commit;
 use crate::latch::{Held, Owner, stripe_of};
 use crate::shared::{Shared, now_ms};
 
@@ -25,8 +28,21 @@ const PUBLISH_PERIOD: Duration = Duration::from_millis(200);
 /// `appendfsync everysec`.
 const SYNC_PERIOD: Duration = Duration::from_secs(1);
 
+/// Starts all of them on a runtime.
+pub(crate) fn start(shared: &Arc<Shared>, handle: &Handle) -> Vec<JoinHandle<()>> {
+    vec![
+        handle.spawn(expire(shared.clone())),
+        handle.spawn(collect(shared.clone())),
+        handle.spawn(sync(shared.clone())),
+        handle.spawn(publish(shared.clone())),
+        handle.spawn(bridge::probe(shared.channel.metrics().clone(), |metrics| &metrics.storage, 0)),
+        handle.spawn(crate::watch::watch(shared.clone())),
+    ]
+}
+
 /// Removes keys at their time.
-pub(crate) async fn expire(shared: Arc<Shared>, owner: u32) {
+async fn expire(shared: Arc<Shared>) {
+    let owner = shared.next_owner();
     loop {
         tokio::time::sleep(EXPIRE_PERIOD).await;
         if !shared.active_expire.load(Ordering::Relaxed) {
@@ -45,7 +61,7 @@ pub(crate) async fn expire(shared: Arc<Shared>, owner: u32) {
 }
 
 /// Removes some of the due keys of one database. Returns how many were due, at most the limit.
-fn expire_step(shared: &Shared, owner: u32, db: u16) -> usize {
+fn expire_step(shared: &Shared, owner: Owner, db: u16) -> usize {
     let now = now_ms();
     let due = match data::expiry::due(&shared.engine, &shared.keyspace, db, now, EXPIRE_BATCH_MAX) {
         Ok(due) => due,
@@ -54,7 +70,7 @@ fn expire_step(shared: &Shared, owner: u32, db: u16) -> usize {
             return 0;
         }
     };
-    let mut held = Held::new(&shared.latches, Owner::new(owner));
+    let mut held = Held::new(&shared.latches, owner);
     let mut batch = Batch::new();
     let turn = Turn::new(now, now);
     let mut skipped = 0;
@@ -73,20 +89,15 @@ fn expire_step(shared: &Shared, owner: u32, db: u16) -> usize {
             }
         }
     }
-    if !batch.is_clean() {
-        match batch.commit(&shared.engine, &shared.keyspace, shared.durability()) {
-            Ok(()) => shared.note_commit(),
-            Err(error) => {
-                tracing::error!(%error, "expired keys could not be removed");
-                return 0;
-            }
-        }
+    if !batch.is_clean() && commit::commit(shared, &mut batch, 0).is_err() {
+        // It is told in the log already, and tried again.
+        return 0;
     }
     if skipped > 0 { 0 } else { due.len() }
 }
 
 /// Removes what deleted and replaced values have left behind.
-pub(crate) async fn collect(shared: Arc<Shared>) {
+async fn collect(shared: Arc<Shared>) {
     loop {
         let work = shared.clone();
         let more = on_pool(&shared, move || match data::garbage::collect(&work.engine, COLLECT_STEP_MAX) {
@@ -102,7 +113,7 @@ pub(crate) async fn collect(shared: Arc<Shared>) {
 }
 
 /// Syncs the WAL each second, where there is something to sync and the policy says so.
-pub(crate) async fn sync(shared: Arc<Shared>) {
+async fn sync(shared: Arc<Shared>) {
     loop {
         tokio::time::sleep(SYNC_PERIOD).await;
         if shared.settings.sync_policy() == crate::limits::SyncPolicy::EverySecond {
@@ -113,7 +124,7 @@ pub(crate) async fn sync(shared: Arc<Shared>) {
 }
 
 /// Publishes what RocksDB says of itself.
-pub(crate) async fn publish(shared: Arc<Shared>) {
+async fn publish(shared: Arc<Shared>) {
     loop {
         tokio::time::sleep(PUBLISH_PERIOD).await;
         let work = shared.clone();
@@ -126,7 +137,7 @@ pub(crate) async fn on_pool<T: Send + 'static>(
     shared: &Shared,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {
-    match shared.handle.spawn_blocking(work).await {
+    match shared.handle().spawn_blocking(work).await {
         Ok(value) => Some(value),
         Err(error) => {
             if error.is_panic() {

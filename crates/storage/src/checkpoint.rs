@@ -65,7 +65,7 @@ impl Checkpoints for Checkpointing<'_> {
             SaveMode::Foreground => save(self.0).map_err(SaveError::Failed),
             SaveMode::Background => {
                 let shared = self.0.clone();
-                self.0.handle.spawn_blocking(move || {
+                self.0.handle().spawn_blocking(move || {
                     if let Err(error) = save(&shared) {
                         tracing::error!(%error, "background checkpoint failed");
                     }

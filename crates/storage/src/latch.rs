@@ -20,8 +20,14 @@ pub struct Owner(u32);
 
 impl Owner {
     /// The n-th user of the table.
-    pub const fn new(number: u32) -> Owner {
-        Owner(number + 1)
+    pub fn new(number: u32) -> Owner {
+        // Wraps around after billions of users; zero means free.
+        Owner(number.wrapping_add(1).max(1))
+    }
+
+    /// The number.
+    pub fn number(self) -> u64 {
+        u64::from(self.0)
     }
 }
 

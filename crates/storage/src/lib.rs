@@ -12,10 +12,14 @@
 mod background;
 mod batch_processor;
 mod checkpoint;
+mod commit;
+mod crew;
+mod fence;
 mod latch;
 mod limits;
 mod published;
 mod readers;
+mod retry;
 mod server;
 mod shared;
 mod watch;

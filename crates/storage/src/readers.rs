@@ -12,13 +12,15 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bridge::Refusal;
+use bridge::{Fate, Refusal};
 use commands::{Call, Cancel, Error, Run, SlowCall, Store};
 use data::{Turn, View};
+use fail::fail_point;
 use parking_lot::{Condvar, Mutex};
 use resp::Encoder;
 
-use crate::batch_processor::{Request, fence};
+use crate::batch_processor::{Request, log_panic};
+use crate::fence::{Stage, fence};
 use crate::shared::{Shared, now_ms};
 
 /// How much less of the processor a reader gets than others that want it at the same time (`nice`). With two cores and
@@ -234,7 +236,7 @@ fn run_call(shared: &Arc<Shared>, running: Running<'_>, reply: &mut Encoder<'_>)
                 turn = turn.cancelled_by(cancel.clone());
             }
             let view = View::new(snapshot.view(), &shared.keyspace, &turn, db);
-            let outcome = fence(shared, || handler(&view, &args, reply));
+            let outcome = fenced(shared, running.request, || handler(&view, &args, reply));
             let (hits, misses) = turn.take_reads();
             shared.keyspace.hits.fetch_add(hits, Ordering::Relaxed);
             shared.keyspace.misses.fetch_add(misses, Ordering::Relaxed);
@@ -243,10 +245,22 @@ fn run_call(shared: &Arc<Shared>, running: Running<'_>, reply: &mut Encoder<'_>)
         Run::Admin(handler) => {
             let checkpoints = crate::checkpoint::Checkpointing(shared);
             let store = Store { keyspace: &shared.keyspace, checkpoints: &checkpoints };
-            fence(shared, || handler(&store, &args, reply))
+            fenced(shared, running.request, || handler(&store, &args, reply))
         }
         Run::Write(_) | Run::Session(_) | Run::Container => {
             Err(Error::sentence("ERR this command does not run on the reader pool"))
         }
     }
+}
+
+/// A handler that panics here has written nothing.
+fn fenced(shared: &Shared, request: &Request, work: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+    let outcome = fence(shared.metrics(), || {
+        fail_point!("storage-reader");
+        work()
+    });
+    outcome.unwrap_or_else(|panicked| {
+        log_panic(request.id, Stage::Handler, Fate::NotApplied, &panicked.text);
+        Err(Error::Panicked)
+    })
 }

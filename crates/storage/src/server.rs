@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bridge::MessageChannel;
 use commands::Slice;
@@ -15,27 +15,23 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::background;
-use crate::batch_processor::BatchProcessor;
 use crate::checkpoint::CheckpointKeeper;
+use crate::crew::Crew;
 use crate::limits::StorageSettings;
 use crate::shared::Shared;
 
-/// Pause before a worker that died is replaced.
-const RESTART_PAUSE: Duration = Duration::from_millis(50);
-
+/// How long a crew that is replaced has to finish its turns before the next one starts beside it.
+const HANDOVER: Duration = Duration::from_millis(500);
+/// What the database has at least for its last sync, however long the workers took.
+const CLOSE_MIN: Duration = Duration::from_secs(2);
 /// How long a stop waits for long commands, which it has cancelled.
 const READERS_STOP_LIMIT: Duration = Duration::from_secs(1);
-
-/// How often a worker's turn gives way to other tasks of its runtime: after each. In `runtime-mode single` those
-/// are the connections.
-async fn give_way() {
-    tokio::task::yield_now().await;
-}
 
 /// Takes requests from the channel and answers them, on the runtime that it is started on.
 pub struct StorageServer {
     shared: Arc<Shared>,
-    workers: Mutex<Vec<JoinHandle<()>>>,
+    /// None once it was stopped.
+    crew: Mutex<Option<Crew>>,
     background: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -72,42 +68,55 @@ impl StorageServer {
         if let Err(error) = crate::readers::start(&shared) {
             tracing::error!(%error, "the reader pool has fewer threads than were asked for");
         }
-        let worker_count = u32::try_from(shared.settings.workers).unwrap_or(1);
-        let workers = (0..worker_count)
-            .map(|n| {
-                let handle = &parts.handles[n as usize % parts.handles.len()];
-                handle.spawn(keep_working(shared.clone(), n, handle.clone()))
-            })
-            .collect();
-        let background = vec![
-            shared.handle.spawn(background::expire(shared.clone(), worker_count)),
-            shared.handle.spawn(background::collect(shared.clone())),
-            shared.handle.spawn(background::sync(shared.clone())),
-            shared.handle.spawn(crate::watch::watch(shared.clone())),
-            shared.handle.spawn(background::publish(shared.clone())),
-            shared.handle.spawn(bridge::probe(shared.channel.metrics().clone(), |metrics| &metrics.storage, 0)),
-        ];
-        StorageServer { shared, workers: Mutex::new(workers), background: Mutex::new(background) }
+        let crew = Crew::start(&shared, &parts.handles);
+        let background = background::start(&shared, &parts.handles[0]);
+        StorageServer { shared, crew: Mutex::new(Some(crew)), background: Mutex::new(background) }
+    }
+
+    /// Puts new workers and background tasks on other runtimes in the place of the old ones. A worker that hangs is
+    /// left behind: it ends when it comes back.
+    pub async fn restart(&self, handles: &[Handle]) {
+        let Some(first) = handles.first() else { return };
+        self.background.lock().drain(..).for_each(|task| task.abort());
+        let old = self.crew.lock().take();
+        if let Some(old) = old {
+            old.dismiss();
+            if !old.gone(HANDOVER).await {
+                tracing::warn!("a storage worker does not come back; it is left behind");
+            }
+        }
+        self.shared.set_handle(first.clone());
+        *self.crew.lock() = Some(Crew::start(&self.shared, handles));
+        *self.background.lock() = background::start(&self.shared, first);
     }
 
     /// Finishes what waits in the channel, which is closed, then syncs and closes the database.
-    pub async fn stop(&self) {
-        let workers = std::mem::take(&mut *self.workers.lock());
-        for worker in workers {
-            if worker.await.is_err() {
-                tracing::error!("a worker did not end in order");
-            }
-        }
+    ///
+    /// # Errors
+    /// With a sentence for the log, if the workers or the database do not come to an end within a time.
+    pub async fn stop(&self, within: Duration) -> Result<(), String> {
+        let deadline = Instant::now() + within;
+        let crew = self.crew.lock().take();
+        let workers_ended = match crew {
+            Some(crew) => crew.gone(within).await,
+            None => true,
+        };
         self.shared.readers.close();
         self.background.lock().drain(..).for_each(|task| task.abort());
+        if !workers_ended {
+            return Err("a storage worker does not come to an end".to_owned());
+        }
         let shared = self.shared.clone();
-        let closing = self.shared.handle.spawn_blocking(move || {
+        let closing = self.shared.handle().spawn_blocking(move || {
             shared.readers.wait_until_idle(READERS_STOP_LIMIT);
             shared.sync_if_needed();
             shared.engine.quiesce();
         });
-        if closing.await.is_err() {
-            tracing::error!("the database could not be closed in order");
+        let left = deadline.saturating_duration_since(Instant::now()).max(CLOSE_MIN);
+        match tokio::time::timeout(left, closing).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(format!("the database could not be closed in order: {error}")),
+            Err(_) => Err("the database does not come to an end".to_owned()),
         }
     }
 
@@ -217,34 +226,4 @@ impl StorageServer {
 /// Both counters were lessened by the same when counters were zeroed, so that their difference stays, modulo 2^64.
 fn changes_since(saved: u64, now: u64) -> u64 {
     u64::try_from(now.wrapping_sub(saved).cast_signed()).unwrap_or(0)
-}
-
-/// Runs a worker, and another in its place should it die. Its latches and its batch go with it; the requests it
-/// had are answered by their reply slots.
-async fn keep_working(shared: Arc<Shared>, worker: u32, handle: Handle) {
-    while let Err(error) = handle.spawn(work(shared.clone(), worker)).await {
-        if !error.is_panic() {
-            return;
-        }
-        shared.metrics().worker_restarts.fetch_add(1, Ordering::Relaxed);
-        tracing::error!(worker, "a storage worker died; it is replaced");
-        tokio::time::sleep(RESTART_PAUSE).await;
-    }
-}
-
-async fn work(shared: Arc<Shared>, worker: u32) {
-    let mut processor = BatchProcessor::new(&shared, worker);
-    let mut requests = Vec::new();
-    loop {
-        let limits = bridge::TakeLimits {
-            requests: shared.settings.batch_commands.load(Ordering::Relaxed),
-            bytes: shared.settings.batch_bytes.load(Ordering::Relaxed),
-            workers: shared.settings.workers,
-        };
-        if shared.channel.take(&limits, Slice::has_begun, &mut requests).await.is_err() {
-            return;
-        }
-        processor.turn(&mut requests);
-        give_way().await;
-    }
 }

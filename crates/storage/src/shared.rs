@@ -1,18 +1,19 @@
 //! What the workers, the reader pool and the background tasks have in common.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bridge::{MessageChannel, RuntimeMetrics};
 use commands::Slice;
 use data::Keyspace;
 use engine::{Durability, Engine};
+use parking_lot::RwLock;
 use tokio::runtime::Handle;
 
 use crate::batch_processor::durability;
 use crate::checkpoint::CheckpointKeeper;
-use crate::latch::Latches;
+use crate::latch::{Latches, Owner};
 use crate::limits::StorageSettings;
 use crate::published::Published;
 use crate::readers::ReaderPool;
@@ -27,8 +28,12 @@ pub(crate) struct Shared {
     pub(crate) checkpoints: CheckpointKeeper,
     /// Where long commands run.
     pub(crate) readers: ReaderPool,
-    /// Where blocking work off the workers goes.
-    pub(crate) handle: Handle,
+    /// Where blocking work off the workers goes. Another after a restart of the runtime.
+    handle: RwLock<Handle>,
+    /// The crew whose signs of life count.
+    crew: AtomicU64,
+    /// Users of the latches so far.
+    owners: AtomicU32,
     /// Set by each commit, cleared by each sync.
     unsynced: AtomicBool,
     /// What `INFO` tells of RocksDB.
@@ -56,11 +61,37 @@ impl Shared {
             channel,
             checkpoints,
             readers,
-            handle,
+            handle: RwLock::new(handle),
+            crew: AtomicU64::new(0),
+            owners: AtomicU32::new(0),
             unsynced: AtomicBool::new(false),
             published,
             active_expire: AtomicBool::new(true),
         }
+    }
+
+    /// Where blocking work off the workers goes.
+    pub(crate) fn handle(&self) -> Handle {
+        self.handle.read().clone()
+    }
+
+    pub(crate) fn set_handle(&self, handle: Handle) {
+        *self.handle.write() = handle;
+    }
+
+    /// A user of the latches that no other is.
+    pub(crate) fn next_owner(&self) -> Owner {
+        Owner::new(self.owners.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A new crew takes over.
+    pub(crate) fn next_crew(&self) -> u64 {
+        self.crew.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// False for a crew that was replaced.
+    pub(crate) fn is_current_crew(&self, crew: u64) -> bool {
+        self.crew.load(Ordering::Acquire) == crew
     }
 
     pub(crate) fn metrics(&self) -> &RuntimeMetrics {

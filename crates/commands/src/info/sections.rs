@@ -236,6 +236,7 @@ pub(super) fn cluster(text: &mut Text<'_>) {
 /// What only this server has: the two runtimes, the channel between them, group commit and RocksDB.
 pub(super) fn catamaran(text: &mut Text<'_>) {
     let (server, crossing, storage) = (&text.facts.server, &text.facts.crossing, &text.facts.storage);
+    let supervision = &crossing.supervision;
     text.title("Catamaran");
     text.field("runtime_mode", server.runtime_mode);
     text.field("network_threads", server.network_threads);
@@ -251,6 +252,15 @@ pub(super) fn catamaran(text: &mut Text<'_>) {
     }
     text.field("channel_oldest_wait_msec", crossing.oldest_wait_ms);
     spread(text, "channel_wait_usec", &crossing.wait_us);
+    text.field("channel_deferred", supervision.deferred);
+    text.field("storage_health", supervision.health);
+    text.field("storage_health_since_ms", supervision.health_since_ms);
+    text.field("circuit_state", supervision.circuit);
+    text.field("circuit_state_since_ms", supervision.circuit_since_ms);
+    text.field("circuit_opened", supervision.circuit_opened);
+    text.field("storage_stalls", supervision.stalls);
+    text.field("panics_fenced", storage.panics);
+    text.field("failed_commits", supervision.failed_commits);
     text.field("batches", storage.batches);
     text.field("batch_commands", storage.batch_commands);
     text.field("commands_per_batch", mean(storage.batch_commands, storage.batches));
@@ -262,7 +272,6 @@ pub(super) fn catamaran(text: &mut Text<'_>) {
     spread(text, "commit_usec", &storage.commit_time_us);
     text.field("syncs", storage.sync_time_us.count);
     spread(text, "sync_usec", &storage.sync_time_us);
-    text.field("handler_panics", storage.panics);
     text.field("worker_restarts", storage.worker_restarts);
     text.field("long_reads", storage.long_reads);
     text.field("long_reads_running", storage.long_reads_running);

@@ -126,6 +126,18 @@ impl HotTier {
         }
     }
 
+    /// Forgets the records of a batch whose commit failed in a way that leaves open what is on disk. The caller
+    /// still holds the latches of its keys.
+    pub(crate) fn retract(&self, pending: &Pending) {
+        for slot in pending.written_slots() {
+            let key = pending.key(slot);
+            let (shard, fragment) = self.hash(key);
+            if let Some(shard) = self.shards.get(shard) {
+                shard.lock().remove(fragment, key);
+            }
+        }
+    }
+
     /// Lookups that it answered, and those that went on to RocksDB. Waits for nobody.
     pub fn lookups(&self) -> (u64, u64) {
         (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))

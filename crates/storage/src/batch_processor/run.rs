@@ -1,0 +1,339 @@
+//! Running the calls of a request: latches, handler, reply. What panics here is taken back and answered.
+
+use std::time::Instant;
+
+use bridge::Fate;
+use commands::{Args, Call, Command, Error, Marks, Run, SlowCall};
+use data::{SpaceId, Tx, View};
+use fail::fail_point;
+use resp::{Encoder, Protocol};
+
+use super::{BatchProcessor, Mark, Next, Work, log_panic};
+use crate::commit::{self, Failure};
+use crate::fence::{Stage, fence};
+use crate::latch::stripe_of;
+use crate::shared::now_ms;
+
+type WriteHandler = fn(&mut Tx<'_>, &Args<'_>, &mut Encoder<'_>) -> Result<(), Error>;
+
+/// One [`Call::Run`].
+#[derive(Clone, Copy)]
+struct Running {
+    command: &'static Command,
+    first: u32,
+    count: u32,
+    db: u16,
+    protocol: Protocol,
+    silent: bool,
+}
+
+/// What a call came to.
+enum Step {
+    /// Its reply is in the answer.
+    Ran,
+    /// It belongs to the reader pool.
+    Pool,
+    /// The batch failed before it, or with it (`true`).
+    Halted(Failure, bool),
+}
+
+/// Why a call has no reply.
+enum Halt {
+    /// It is refused or failed on its own account.
+    Call(Error),
+    /// A commit in its way failed.
+    Commit(Failure),
+    /// Its own commit failed.
+    OwnCommit(Failure),
+}
+
+impl From<Error> for Halt {
+    fn from(error: Error) -> Halt {
+        Halt::Call(error)
+    }
+}
+
+impl BatchProcessor<'_> {
+    /// Runs the calls of a request, as far as they run here. It goes to `done`, or further.
+    pub(super) fn run_request(&mut self, mut work: Work) {
+        self.turn.set_now_ms(now_ms());
+        let mut before = Instant::now();
+        if self.shared.is_current_crew(self.crew) {
+            self.shared.channel.heartbeats().beat(self.worker, work.request.id, before);
+        }
+        while let Some(&call) = work.request.payload.calls.get(work.request.payload.next) {
+            match call {
+                Call::Literal { start, len } => {
+                    let slice = &mut work.request.payload;
+                    let literal = slice.literals.get(start as usize..(start + len) as usize).unwrap_or(&[]);
+                    slice.answer.extend_from_slice(literal);
+                }
+                Call::Run { command, first, count, db, protocol, silent } => {
+                    let running = Running { command, first, count, db, protocol, silent };
+                    match self.run_call(&mut work, running, &mut before) {
+                        Step::Ran => {}
+                        Step::Pool => {
+                            self.done.push((work, Next::Pool));
+                            return self.commit();
+                        }
+                        Step::Halted(failure, has_run) => {
+                            work.ran = work.request.payload.next + usize::from(has_run);
+                            self.done.push((work, Next::Answer));
+                            return self.recover(failure);
+                        }
+                    }
+                }
+            }
+            work.request.payload.next += 1;
+            if std::mem::take(&mut self.committed_call) {
+                work.committed = Mark::of(&work.request.payload);
+            }
+        }
+        self.done.push((work, Next::Answer));
+    }
+
+    fn run_call(&mut self, work: &mut Work, running: Running, before: &mut Instant) -> Step {
+        let Running { command, first, count, protocol, .. } = running;
+        if is_for_pool(command) {
+            return Step::Pool;
+        }
+        let mut answer = std::mem::take(&mut work.request.payload.answer);
+        let start = answer.len();
+        let outcome = match self.refusal(work) {
+            Some(error) if command.is_write() => Err(Halt::Call(error)),
+            _ => self.run_fenced(work, running, &mut answer),
+        };
+        if std::mem::take(&mut self.committed_midway) {
+            work.committed = Mark { answer_len: start, ..Mark::of(&work.request.payload) };
+        }
+        let slice = &mut work.request.payload;
+        match outcome {
+            Ok(()) => {}
+            Err(Halt::Call(Error::TooLong)) => {
+                answer.truncate(start);
+                slice.answer = answer;
+                return Step::Pool;
+            }
+            Err(Halt::Call(error)) => {
+                answer.truncate(start);
+                commands::stats::count_error(&error.code());
+                Encoder::new(&mut answer, protocol).error(&error.to_string());
+            }
+            Err(Halt::Commit(failure)) => {
+                slice.answer = answer;
+                return Step::Halted(failure, false);
+            }
+            Err(Halt::OwnCommit(failure)) => {
+                slice.answer = answer;
+                return Step::Halted(failure, true);
+            }
+        }
+        let now = Instant::now();
+        let busy = now - *before;
+        commands::stats::count_call(command, busy, answer.get(start) == Some(&b'-'));
+        if commands::slowlog::is_slow(command, busy) {
+            slice.slow.push(SlowCall { command, first, count, busy });
+        }
+        *before = now;
+        if running.silent {
+            answer.truncate(start);
+        }
+        slice.answer = answer;
+        Step::Ran
+    }
+
+    /// Runs a command inside a fence: a panic takes its writes back, and becomes its reply.
+    fn run_fenced(&mut self, work: &Work, running: Running, answer: &mut Vec<u8>) -> Result<(), Halt> {
+        let shared = self.shared;
+        self.stage = Stage::Latch;
+        let outcome = fence(shared.metrics(), || {
+            let args = work.request.payload.args(running.first, running.count);
+            self.run_command(running.command, &args, running.db, &mut Encoder::new(answer, running.protocol))
+        });
+        outcome.unwrap_or_else(|panicked| {
+            if self.stage == Stage::Kept {
+                log_panic(work.request.id, self.stage, Fate::Applied, &panicked.text);
+                return Ok(());
+            }
+            self.batch.undo();
+            log_panic(work.request.id, self.stage, Fate::NotApplied, &panicked.text);
+            Err(Halt::Call(Error::Panicked))
+        })
+    }
+
+    fn run_command(
+        &mut self,
+        command: &'static Command,
+        args: &Args<'_>,
+        db: u16,
+        reply: &mut Encoder<'_>,
+    ) -> Result<(), Halt> {
+        match command.run {
+            Run::Read(handler) => {
+                if command.marks.has(Marks::ITERATES) && !self.batch.is_clean() {
+                    self.commit_midway()?;
+                }
+                let latched = self.latch_for_read(command, args)?;
+                self.stage = Stage::Handler;
+                fail_point!("storage-handler");
+                let view = View::new(self.shared.engine.view(), &self.shared.keyspace, &self.turn, db);
+                let view = view.through(&self.batch).before_pool().latched(latched);
+                let outcome = handler(&view, args, reply);
+                self.stage = Stage::Encode;
+                fail_point!("storage-encode");
+                self.stage = Stage::Kept;
+                self.expire_noted();
+                Ok(outcome?)
+            }
+            Run::Write(handler) if command.marks.has(Marks::EXCLUSIVE) => {
+                self.commit_midway()?;
+                self.run_exclusively(handler, args, db, reply)
+            }
+            Run::Write(handler) => {
+                fail_point!("storage-latch");
+                if !self.latched_ahead {
+                    self.latch_keys(command, args)?;
+                }
+                self.write_commands += 1;
+                Ok(self.run_write(handler, args, db, reply)?)
+            }
+            // Session commands never cross, and the rest runs on the pool.
+            Run::Session(_) | Run::Admin(_) | Run::Container => {
+                Err(Error::sentence("ERR this command does not run on a storage worker").into())
+            }
+        }
+    }
+
+    fn run_write(
+        &mut self,
+        handler: WriteHandler,
+        args: &Args<'_>,
+        db: u16,
+        reply: &mut Encoder<'_>,
+    ) -> Result<(), Error> {
+        let shared = self.shared;
+        self.stage = Stage::Handler;
+        fail_point!("storage-handler");
+        let mut tx = Tx::new(&shared.engine, &shared.keyspace, &mut self.batch, &self.turn, db);
+        let outcome = handler(&mut tx, args, reply);
+        self.stage = Stage::Encode;
+        fail_point!("storage-encode");
+        match outcome {
+            Ok(()) => {
+                self.batch.keep();
+                self.stage = Stage::Kept;
+            }
+            Err(_) => self.batch.undo(),
+        }
+        outcome
+    }
+
+    /// For commands that concern every key. The open batch is committed; nothing is held.
+    fn run_exclusively(
+        &mut self,
+        handler: WriteHandler,
+        args: &Args<'_>,
+        db: u16,
+        reply: &mut Encoder<'_>,
+    ) -> Result<(), Halt> {
+        let shared = self.shared;
+        let (batch, turn) = (&mut self.batch, &self.turn);
+        self.stage = Stage::Handler;
+        self.held.exclusively(|| {
+            fail_point!("storage-handler");
+            let outcome = handler(&mut Tx::new(&shared.engine, &shared.keyspace, batch, turn, db), args, reply);
+            if let Err(error) = outcome {
+                batch.clear();
+                return Err(Halt::Call(error));
+            }
+            if batch.is_clean() {
+                batch.clear();
+                return Ok(());
+            }
+            commit::commit(shared, batch, 1).map_err(Halt::OwnCommit)
+        })?;
+        self.stage = Stage::Kept;
+        self.committed_call = true;
+        Ok(())
+    }
+
+    /// Latches the keys of a read. With one key it is only tried, as the read would do without; with several it is
+    /// waited for, so that a commit of another worker is seen in all of them or in none.
+    fn latch_for_read(&mut self, command: &Command, args: &Args<'_>) -> Result<bool, Halt> {
+        fail_point!("storage-latch");
+        let (seed, held) = (self.shared.keyspace.seed(), &mut self.held);
+        let (mut keys, mut all) = (0, true);
+        command.visit_keys(args, |index| {
+            if let Some(key) = args.get(index) {
+                keys += 1;
+                all &= held.try_latch(stripe_of(data::key::position(seed, key)));
+            }
+        });
+        if !all && keys > 1 {
+            self.latch_keys(command, args)?;
+            all = true;
+        }
+        Ok(all)
+    }
+
+    /// Latches the keys of a command that may write, waiting if it must.
+    fn latch_keys(&mut self, command: &Command, args: &Args<'_>) -> Result<(), Halt> {
+        loop {
+            let mut taken_by_others = None;
+            let seed = self.shared.keyspace.seed();
+            let held = &mut self.held;
+            command.visit_keys(args, |index| {
+                if let Some(key) = args.get(index)
+                    && taken_by_others.is_none()
+                {
+                    let stripe = stripe_of(data::key::position(seed, key));
+                    if !held.try_latch(stripe) {
+                        taken_by_others = Some(stripe);
+                    }
+                }
+            });
+            match taken_by_others {
+                None => return Ok(()),
+                Some(stripe) => {
+                    self.commit_midway()?;
+                    self.held.wait_for(stripe);
+                }
+            }
+        }
+    }
+
+    /// Commits in the middle of a request, which goes on.
+    fn commit_midway(&mut self) -> Result<(), Halt> {
+        self.try_commit().map_err(Halt::Commit)?;
+        self.committed_midway = true;
+        Ok(())
+    }
+
+    /// Removes what reads found expired, as far as nobody else is at it.
+    fn expire_noted(&mut self) {
+        let expired: Vec<(SpaceId, Vec<u8>)> = self.turn.take_expired();
+        if self.refusing.is_some() {
+            return;
+        }
+        for (space, key) in expired {
+            let position = data::key::position(self.shared.keyspace.seed(), &key);
+            if !self.held.try_latch(stripe_of(position)) {
+                continue;
+            }
+            let shared = self.shared;
+            let mut tx = Tx::new(&shared.engine, &shared.keyspace, &mut self.batch, &self.turn, 0);
+            match tx.expire_if_due(space, &key) {
+                Ok(()) => self.batch.keep(),
+                Err(error) => {
+                    self.batch.undo();
+                    tracing::warn!(%error, "an expired key could not be removed");
+                }
+            }
+        }
+    }
+}
+
+/// True for commands that do not run on a worker.
+fn is_for_pool(command: &Command) -> bool {
+    command.marks.has(Marks::LONG) || matches!(command.run, Run::Admin(_))
+}

@@ -1,0 +1,130 @@
+//! The workers of the storage runtime as one crew: started together, each replaced when it dies, stopped together.
+//!
+//! A worker that panics outside of all fences is replaced after a pause that grows with each death and is forgotten
+//! once a worker has lived for a while. Its latches and its batch are gone with it; the requests that it had go back
+//! to the channel (see [`BatchProcessor`]'s drop).
+//!
+//! A crew can be replaced as a whole, on other runtimes. A worker of the old one that hangs keeps its latches until it
+//! comes back, finishes its turn, and ends.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use bridge::TakeLimits;
+use commands::Slice;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::batch_processor::BatchProcessor;
+use crate::fence::text_of;
+use crate::retry;
+use crate::shared::Shared;
+
+/// A worker that has lived for this long has not died of how it was started.
+const LIFE_THAT_COUNTS: Duration = Duration::from_secs(30);
+
+/// See the module's text.
+pub(crate) struct Crew {
+    keepers: Vec<JoinHandle<()>>,
+    /// True: its workers end after their turn.
+    dismissed: watch::Sender<bool>,
+}
+
+impl Crew {
+    /// Starts the workers, on the runtimes in turn. From now on the signs of life are theirs.
+    pub(crate) fn start(shared: &Arc<Shared>, handles: &[Handle]) -> Crew {
+        let crew = shared.next_crew();
+        let dismissed = watch::Sender::new(false);
+        let workers = handles.iter().cycle().take(if handles.is_empty() { 0 } else { shared.settings.workers });
+        let keepers = workers
+            .enumerate()
+            .map(|(worker, handle)| {
+                let place = Place { shared: shared.clone(), worker, crew, dismissed: dismissed.subscribe() };
+                handle.spawn(keep(place, handle.clone()))
+            })
+            .collect();
+        Crew { keepers, dismissed }
+    }
+
+    /// Asks the workers to end after their turns, whatever waits in the channel.
+    pub(crate) fn dismiss(&self) {
+        self.dismissed.send_replace(true);
+    }
+
+    /// Waits for the workers to end. False: some have not, within the time.
+    pub(crate) async fn gone(self, within: Duration) -> bool {
+        let deadline = tokio::time::Instant::now() + within;
+        let mut all = true;
+        for keeper in self.keepers {
+            all &= matches!(tokio::time::timeout_at(deadline, keeper).await, Ok(Ok(())));
+        }
+        all
+    }
+}
+
+/// Where a worker works.
+#[derive(Clone)]
+struct Place {
+    shared: Arc<Shared>,
+    worker: usize,
+    crew: u64,
+    dismissed: watch::Receiver<bool>,
+}
+
+/// Runs a worker, and another in its place should it die.
+async fn keep(place: Place, handle: Handle) {
+    let heartbeats = place.shared.channel.heartbeats();
+    let mut deaths = 0;
+    loop {
+        let started = Instant::now();
+        let Err(end) = handle.spawn(work(place.clone())).await else { break };
+        if !end.is_panic() {
+            break;
+        }
+        if started.elapsed() >= LIFE_THAT_COUNTS {
+            deaths = 0;
+        }
+        deaths += 1;
+        let pause = retry::OF_WORKERS.pause(deaths, u64::from(started.elapsed().subsec_nanos()) << 34);
+        let text = text_of(&*end.into_panic());
+        let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        tracing::error!(worker = place.worker, deaths, pause_ms, panic = text, "a storage worker died; it is replaced");
+        place.shared.metrics().worker_restarts.fetch_add(1, Ordering::Relaxed);
+        if place.shared.is_current_crew(place.crew) {
+            heartbeats.die(place.worker);
+        }
+        tokio::time::sleep(pause).await;
+    }
+    if place.shared.is_current_crew(place.crew) {
+        heartbeats.leave(place.worker);
+    }
+}
+
+async fn work(place: Place) {
+    let Place { shared, worker, crew, mut dismissed } = place;
+    let owner = shared.next_owner();
+    let mut processor = BatchProcessor::new(&shared, worker, crew, owner);
+    let mut requests = Vec::new();
+    if shared.is_current_crew(crew) {
+        shared.channel.heartbeats().rest(worker);
+    }
+    loop {
+        let limits = TakeLimits {
+            requests: shared.settings.batch_commands.load(Ordering::Relaxed),
+            bytes: shared.settings.batch_bytes.load(Ordering::Relaxed),
+            workers: shared.settings.workers,
+        };
+        tokio::select! {
+            biased;
+            _ = dismissed.wait_for(|is_dismissed| *is_dismissed) => return,
+            taken = shared.channel.take(&limits, Slice::has_begun, &mut requests) => if taken.is_err() {
+                return;
+            },
+        }
+        processor.turn(&mut requests);
+        // After each turn, as in `runtime-mode single` the other tasks of the runtime are the connections.
+        tokio::task::yield_now().await;
+    }
+}
