@@ -70,11 +70,15 @@ impl<Q, R> StorageClient<Q, R> {
     }
 
     /// Sends what was submitted, turn by turn, until it is dropped. While the channel is full, requests wait
-    /// here and are refused at their deadline.
-    pub async fn pump(&self, sleep_until: impl AsyncFn(Instant)) {
+    /// here and are refused at their deadline. `before_send` is called before each turn's requests cross.
+    pub async fn pump(&self, before_send: impl Fn(), sleep_until: impl AsyncFn(Instant)) {
         loop {
-            self.filled.notified().await;
+            // After a pump that was dropped in the middle of its work, something may lie here already.
+            if self.outbox.borrow().is_empty() {
+                self.filled.notified().await;
+            }
             loop {
+                before_send();
                 let head_deadline = {
                     let mut outbox = self.outbox.borrow_mut();
                     self.channel.send(&mut outbox);

@@ -160,6 +160,8 @@ pub struct RuntimeMetrics {
     pub worker_restarts: AtomicU64,
     /// Times that a worker was found late or dead.
     pub stalls: AtomicU64,
+    /// Times that the runtime was replaced.
+    pub runtime_restarts: AtomicU64,
     /// Commits that failed.
     pub failed_commits: AtomicU64,
 }
@@ -191,6 +193,7 @@ impl RuntimeMetrics {
             panics: AtomicU64::new(0),
             worker_restarts: AtomicU64::new(0),
             stalls: AtomicU64::new(0),
+            runtime_restarts: AtomicU64::new(0),
             failed_commits: AtomicU64::new(0),
         }
     }

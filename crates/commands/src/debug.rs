@@ -11,7 +11,7 @@ use crate::args::{Args, parse_float, parse_integer};
 use crate::command::{Arity, Command, Doc, Group, Marks, Reply, Run};
 use crate::container::{container, write_help};
 use crate::error::{Error, Result};
-use crate::session::{ClientFilter, Effect, Host, Session};
+use crate::session::{ClientFilter, Effect, Host, RuntimeName, Session};
 use crate::table;
 
 type Handler = fn(&mut Session, &dyn Host, &Args<'_>, &mut Reply<'_>) -> Result<Effect>;
@@ -29,6 +29,8 @@ pub(crate) static COMMANDS: &[Command] = &[
     hook("debug|help", Arity::Exactly(2), "Explains the subcommands.", list_subcommands),
     hook("debug|change-repl-id", Arity::Exactly(2), "Does nothing here.", accept),
     hook("debug|error", Arity::Exactly(3), "Replies an error.", error),
+    #[cfg(feature = "failpoints")]
+    hook("debug|failpoint", Arity::Exactly(4), "Sets what happens at a point of failure.", failpoint),
     hook("debug|loadaof", Arity::Exactly(2), "Does nothing here: the data is on disk.", accept),
     hook("debug|log", Arity::Exactly(3), "Writes a line to the log.", log),
     hook("debug|pause-cron", Arity::Exactly(3), "Does nothing here.", accept),
@@ -37,6 +39,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     hook("debug|reload", Arity::AtLeast(2), "Does nothing here: the data is on disk.", reload),
     hook("debug|replicate", Arity::Exactly(3), "Does nothing here: there are no replicas.", accept),
     hook("debug|replybuffer", Arity::Exactly(4), "Does nothing here.", reply_buffer),
+    hook("debug|restart-runtime", Arity::Exactly(3), "Replaces one of the runtimes while the other goes on.", restart),
     hook("debug|set-active-expire", Arity::Exactly(3), "Turns the removal of expired keys on or off.", active_expire),
     hook("debug|set-disable-deny-scripts", Arity::Exactly(3), "Does nothing here.", accept),
     hook("debug|set-skip-checksum-validation", Arity::Exactly(3), "Does nothing here.", accept),
@@ -146,6 +149,30 @@ fn active_expire(session: &mut Session, host: &dyn Host, args: &Args<'_>, reply:
     Ok(Effect::None)
 }
 
+/// Clients lose their connections if the network runtime is replaced; what is in flight in storage is finished.
+fn restart(session: &mut Session, host: &dyn Host, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<Effect> {
+    check_allowed(session, host)?;
+    let which = match args.at(2)?.to_ascii_lowercase().as_slice() {
+        b"storage" => RuntimeName::Storage,
+        b"network" => RuntimeName::Network,
+        _ => return Err(Error::sentence("ERR the runtimes are 'storage' and 'network'")),
+    };
+    host.restart_runtime(which)?;
+    reply.ok();
+    Ok(Effect::None)
+}
+
+/// The actions are those of the `fail` crate: `panic`, `sleep(ms)`, `pause`, `return(what)`, `off`, with a number of times
+/// or a probability before them.
+#[cfg(feature = "failpoints")]
+fn failpoint(session: &mut Session, host: &dyn Host, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<Effect> {
+    check_allowed(session, host)?;
+    let text = |index| -> Result<String> { Ok(String::from_utf8_lossy(args.at(index)?).into_owned()) };
+    fail::cfg(text(2)?, &text(3)?).map_err(|error| Error::Sentence(format!("ERR {error}").into()))?;
+    reply.ok();
+    Ok(Effect::None)
+}
+
 fn sleep(session: &mut Session, host: &dyn Host, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<Effect> {
     check_allowed(session, host)?;
     reply.ok();
@@ -217,6 +244,10 @@ const HELP: &[&str] = &[
     "    Accepted; does nothing.",
     "ERROR <string>",
     "    Reply an error.",
+    #[cfg(feature = "failpoints")]
+    "FAILPOINT <name> <actions>",
+    #[cfg(feature = "failpoints")]
+    "    Set what happens at a point of failure.",
     "LOADAOF",
     "    Accepted; does nothing: the data is on disk.",
     "LOG <message>",
@@ -234,6 +265,8 @@ const HELP: &[&str] = &[
     "    Accepted; does nothing.",
     "REPLYBUFFER (PEAK-RESET-TIME <time>|RESIZING <0|1>)",
     "    Accepted; does nothing.",
+    "RESTART-RUNTIME <storage|network>",
+    "    Replace a runtime while the other goes on. With the network's, all connections end.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Turn the removal of expired keys in the background off or on.",
     "SET-DISABLE-DENY-SCRIPTS <0|1>",

@@ -121,6 +121,10 @@ pub struct NetworkFacts {
     pub clients_bytes: u64,
     /// Failed authentications.
     pub auth_failures: u64,
+    /// Panics that took only their client with them.
+    pub panics_fenced: u64,
+    /// Network threads that were started again.
+    pub thread_restarts: u64,
 }
 
 /// How values are spread: times in microseconds, or numbers of things.
@@ -205,6 +209,8 @@ pub struct SupervisionFacts {
     pub circuit_opened: u64,
     /// Times that a worker was found late or dead.
     pub stalls: u64,
+    /// Times that the storage runtime was replaced.
+    pub runtime_restarts: u64,
     /// Begun in vain and put off.
     pub deferred: u64,
     /// Commits that failed.

@@ -45,6 +45,6 @@ pub use command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
 pub use data::{Cancel, glob};
 pub use error::{Error, Result};
 pub use keys::{Begin, Find, KeySpec};
-pub use session::{ClientFilter, Configuring, Effect, Host, ReplyMode, Session, Shutdown};
+pub use session::{ClientFilter, Configuring, Effect, Host, ReplyMode, RuntimeName, Session, Shutdown};
 pub use slice::{Call, Slice, SlowCall};
 pub use store::Store;

@@ -9,7 +9,7 @@ use crate::args::Args;
 use crate::command::Run;
 use crate::error::Error;
 use crate::facts::{ClientFacts, Facts};
-use crate::session::{ClientFilter, Configuring, Effect, Host, Session};
+use crate::session::{ClientFilter, Configuring, Effect, Host, RuntimeName, Session};
 use crate::{Result, glob, table};
 
 /// What the host was asked to do, and the options that it has.
@@ -86,6 +86,11 @@ impl Host for LoneHost {
     fn config_set(&self, pairs: &[(&[u8], &[u8])]) -> Result<()> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         self.options.borrow_mut().extend(pairs.iter().map(|(name, value)| (text(name), text(value))));
+        Ok(())
+    }
+
+    fn restart_runtime(&self, which: RuntimeName) -> Result<()> {
+        self.note(format!("restart {which:?}"));
         Ok(())
     }
 

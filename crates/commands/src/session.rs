@@ -119,6 +119,14 @@ pub struct Shutdown {
     pub force: bool,
 }
 
+/// One of the two runtimes (`DEBUG RESTART-RUNTIME`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum RuntimeName {
+    Storage,
+    Network,
+}
+
 /// Which clients `CLIENT KILL` and `CLIENT LIST` mean. Every filter that is set has to match.
 #[derive(Clone, Debug, Default)]
 #[allow(missing_docs, reason = "the fields are the filters' names")]
@@ -187,6 +195,8 @@ pub trait Host {
     fn abort_shutdown(&self) -> bool {
         false
     }
+    /// Begins to replace a runtime.
+    fn restart_runtime(&self, which: RuntimeName) -> Result<()>;
     /// Writes a line to the server's log (`DEBUG LOG`).
     fn log(&self, _text: &str) {}
 }

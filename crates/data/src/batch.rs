@@ -228,8 +228,18 @@ impl Batch {
     /// Makes a batch that is on disk visible: counts, spaces, the hot tier. The caller still holds the latches of
     /// its keys.
     pub fn publish(&mut self, keyspace: &Keyspace) {
+        self.publish_counts(keyspace);
+        self.publish_records(keyspace);
+    }
+
+    /// The first part of [`Batch::publish`]: counts and spaces.
+    pub fn publish_counts(&self, keyspace: &Keyspace) {
         keyspace.publish(self);
         keyspace.expired_keys.fetch_add(self.expired_keys, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// The second part of [`Batch::publish`]: the hot tier. Where it fails, [`Batch::retract`] does as well.
+    pub fn publish_records(&mut self, keyspace: &Keyspace) {
         keyspace.hot().publish(&self.pending, &mut self.lookups);
     }
 

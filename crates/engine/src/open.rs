@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use fail::fail_point;
 use rust_rocksdb::checkpoint::Checkpoint;
 use rust_rocksdb::statistics::{Histogram, StatsLevel, Ticker};
 use rust_rocksdb::{
@@ -159,6 +160,7 @@ impl Engine {
         if pending.is_clean() {
             return Ok(());
         }
+        fail_point!("engine-write", |kind| Err(self.injected(kind.as_deref())));
         let handles = self.handles();
         let mut batch = WriteBatch::with_capacity_bytes(pending.size_bytes() + 64);
         pending.for_each_dirty(|family, key, value| match value {
@@ -178,7 +180,22 @@ impl Engine {
         if self.poisoned.load(Ordering::Acquire) {
             return Err(Error::Poisoned);
         }
+        fail_point!("engine-sync", |_| Err(self.injected(Some("sync"))));
         self.db.flush_wal(true).map_err(|error| self.sync_failed(error))
+    }
+
+    /// The failure that a test asked for: `busy`, `sync`, or else that of a write.
+    #[cfg(feature = "failpoints")]
+    fn injected(&self, kind: Option<&str>) -> Error {
+        let text = "injected: Input/output error".to_owned();
+        match kind {
+            Some("busy") => Error::Busy(text),
+            Some("sync") => {
+                self.poison();
+                Error::SyncFailed(text)
+            }
+            _ => Error::Io(text),
+        }
     }
 
     /// Refuses all writes from now on: see [`Error::Poisoned`].

@@ -19,6 +19,7 @@ use commands::{Error, Session, Slice};
 use resp::{Parser, Span};
 
 use crate::clients::ClientRecord;
+use crate::fence::fence;
 use crate::flight::Flight;
 use crate::output::{Output, Written};
 use crate::settings::OutputLimit;
@@ -234,6 +235,13 @@ impl Connection {
             }
         }
         self.go_on(shard);
+    }
+
+    /// Does something for the client. If it panics, the client is closed.
+    pub(crate) fn fenced(&self, shard: &Shard, stage: &'static str, work: impl FnOnce()) {
+        if !fence(&shard.common.metrics, stage, self.record.id, work) {
+            self.record.kill();
+        }
     }
 
     /// Gives up what is in flight if its deadline has passed: a worker has it and does not come back.

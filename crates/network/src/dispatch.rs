@@ -12,6 +12,7 @@ use bytes::{Buf, Bytes};
 use commands::{
     Args, Call, Command, Configuring, Effect, Error, Host, Marks, ReplyMode, Run, Slice, slowlog, stats, table,
 };
+use fail::fail_point;
 use resp::{Encoder, Limits, Span};
 
 use crate::connection::{Connection, Ending, HeldCommand, State};
@@ -46,6 +47,10 @@ enum Stop {
 impl Connection {
     /// Serves what is in the buffer, until something crosses or nothing complete is left.
     pub(crate) fn process(self: &Rc<Self>, shard: &Rc<Shard>) {
+        if !self.state.borrow().may_process() {
+            return;
+        }
+        fail_point!("network-dispatch");
         let mut state = self.state.borrow_mut();
         while state.may_process() && !shard.common.stopping.load(Ordering::Acquire) {
             let mut slice = state.spare.take().unwrap_or_default();
@@ -288,12 +293,14 @@ impl Connection {
                 let (connection, shard) = (self.clone(), shard.clone());
                 tokio::task::spawn_local(async move {
                     tokio::time::sleep(pause).await;
-                    {
-                        let mut state = connection.state.borrow_mut();
-                        state.asleep = false;
-                        connection.send(&shard, &mut state, late);
-                    }
-                    connection.process(&shard);
+                    connection.fenced(&shard, "dispatch", || {
+                        {
+                            let mut state = connection.state.borrow_mut();
+                            state.asleep = false;
+                            connection.send(&shard, &mut state, late);
+                        }
+                        connection.process(&shard);
+                    });
                     connection.record.waker.wake();
                 });
                 Verdict::Stop
@@ -349,7 +356,7 @@ impl Connection {
                 () = shard.common.unpaused() => {}
             }
             connection.state.borrow_mut().asleep = false;
-            connection.process(&shard);
+            connection.fenced(&shard, "dispatch", || connection.process(&shard));
             connection.record.waker.wake();
         });
     }

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bridge::RuntimeMetrics;
 use commands::facts::{ClientFacts, Facts, Health};
-use commands::{ClientFilter, Command, Configuring, Error, Host, Result, Shutdown};
+use commands::{ClientFilter, Command, Configuring, Error, Host, Result, RuntimeName, Shutdown};
 
 use tokio::sync::{Mutex, Notify};
 
@@ -42,6 +42,11 @@ pub trait Control: Send + Sync {
     fn configure(&self, what: &Configuring) -> Result<()>;
     /// Turns the removal of expired keys in the background on or off.
     fn set_active_expire(&self, on: bool);
+    /// Begins to replace a runtime.
+    ///
+    /// # Errors
+    /// If both are one.
+    fn restart_runtime(&self, which: RuntimeName) -> Result<()>;
     /// Begins to stop the server.
     fn shutdown(&self, how: Shutdown);
 }
@@ -188,6 +193,10 @@ impl Host for Common {
 
     fn set_active_expire(&self, on: bool) {
         self.control.set_active_expire(on);
+    }
+
+    fn restart_runtime(&self, which: RuntimeName) -> Result<()> {
+        self.control.restart_runtime(which)
     }
 
     fn log(&self, text: &str) {

@@ -15,6 +15,7 @@ mod admin;
 mod clients;
 mod connection;
 mod dispatch;
+mod fence;
 mod flight;
 mod host;
 mod metrics;

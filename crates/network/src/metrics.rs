@@ -26,6 +26,10 @@ pub(crate) struct NetworkMetrics {
     pub(crate) auth_failures: AtomicU64,
     /// What connections occupy, as each thread last added up for its own.
     pub(crate) clients_bytes: AtomicU64,
+    /// Panics that closed one client, or made a task begin anew.
+    pub(crate) panics: AtomicU64,
+    /// Threads that were started again.
+    pub(crate) thread_restarts: AtomicU64,
     rates: Mutex<Rates>,
 }
 
@@ -68,6 +72,7 @@ impl NetworkMetrics {
             &self.input_buffer_peak,
             &self.output_buffer_peak,
             &self.auth_failures,
+            &self.panics,
         ] {
             counter.store(0, Ordering::Relaxed);
         }
@@ -100,6 +105,8 @@ impl NetworkMetrics {
             output_buffer_limit_disconnections: load(&self.output_buffer_disconnections),
             clients_bytes: load(&self.clients_bytes),
             auth_failures: load(&self.auth_failures),
+            panics_fenced: load(&self.panics),
+            thread_restarts: load(&self.thread_restarts),
             ..NetworkFacts::default()
         }
     }

@@ -9,14 +9,17 @@ use std::time::Duration;
 
 use bridge::MessageChannel;
 use commands::{Host, Slice};
+use fail::fail_point;
 use parking_lot::Mutex;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 
 use crate::clients::Origin;
+use crate::fence::{fence, keep_running};
 use crate::host::{Common, Control};
 use crate::settings::NetworkSettings;
-use crate::shard::{Accepted, Phase, Shard};
+use crate::shard::{Accepted, Phase, Place, Shard};
 use crate::stream::Socket;
 use crate::watchdog;
 
@@ -43,13 +46,26 @@ pub enum Listener {
     Unix(std::os::unix::net::UnixListener),
 }
 
+/// What is listened on. Kept, so that a thread that takes another's place can accept from it.
+#[derive(Clone, Debug, Default)]
+struct Listening {
+    /// False until the server accepts.
+    open: bool,
+    clients: Vec<Arc<Listener>>,
+    admin: Option<Arc<std::net::TcpListener>>,
+}
+
 /// Accepts and serves connections, on the threads that run its [`NetworkServer::run_thread`].
 pub struct NetworkServer {
     common: Arc<Common>,
     channel: Arc<MessageChannel<Slice, Slice>>,
-    senders: Vec<mpsc::Sender<Accepted>>,
-    receivers: Mutex<Vec<Option<mpsc::Receiver<Accepted>>>>,
+    /// The way to each thread; closed while a thread is not there.
+    senders: Mutex<Vec<mpsc::Sender<Accepted>>>,
+    threads: usize,
+    listening: watch::Sender<Listening>,
     phase: watch::Sender<Phase>,
+    /// Times that all threads were asked to leave.
+    leave: watch::Sender<u64>,
 }
 
 impl NetworkServer {
@@ -60,51 +76,115 @@ impl NetworkServer {
         control: Arc<dyn Control>,
         channel: Arc<MessageChannel<Slice, Slice>>,
     ) -> Self {
-        let (senders, receivers) = (0..threads.max(1)).map(|_| mpsc::channel(ACCEPTED_MAX)).unzip();
-        let receivers: Vec<_> = receivers;
+        let threads = threads.max(1);
         NetworkServer {
             common: Arc::new(Common::new(settings, control, channel.metrics().clone())),
             channel,
-            senders,
-            receivers: Mutex::new(receivers.into_iter().map(Some).collect()),
+            senders: Mutex::new((0..threads).map(|_| mpsc::channel(1).0).collect()),
+            threads,
+            listening: watch::Sender::new(Listening::default()),
             phase: watch::Sender::new(Phase::Serving),
+            leave: watch::Sender::new(0),
         }
     }
 
-    /// Serves the clients of one thread until the server has stopped. Runs on that thread's local runtime.
-    pub async fn run_thread(&self, thread: usize) {
-        let receiver = self.receivers.lock().get_mut(thread).and_then(Option::take);
-        let Some(receiver) = receiver else { return };
+    /// Begins to accept clients, and to serve health and metrics over HTTP on the admin listener. All are bound and
+    /// non-blocking.
+    pub fn listen(&self, clients: Vec<Listener>, admin: Option<std::net::TcpListener>) {
+        let clients = clients.into_iter().map(Arc::new).collect();
+        self.listening.send_replace(Listening { open: true, clients, admin: admin.map(Arc::new) });
+    }
+
+    /// Serves the clients of one thread until the server has stopped or [`NetworkServer::replace_threads`] was called.
+    /// Runs on that thread's local runtime. The first thread accepts for all, and watches over storage.
+    pub async fn run_thread(self: Arc<Self>, thread: usize) {
+        let (sender, receiver) = mpsc::channel(ACCEPTED_MAX);
+        if let Some(place) = self.senders.lock().get_mut(thread) {
+            *place = sender;
+        }
         let shard = Shard::new(thread, self.common.clone(), self.channel.clone());
-        let watching =
-            (thread == 0).then(|| tokio::task::spawn_local(watchdog::watch(self.common.clone(), self.channel.clone())));
-        shard.run(receiver, self.phase.subscribe()).await;
-        if let Some(watching) = watching {
-            watching.abort();
+        let mut tasks = JoinSet::new();
+        if thread == 0 {
+            let (common, channel) = (self.common.clone(), self.channel.clone());
+            tasks.spawn_local(async move {
+                keep_running(&common.metrics, "watchdog", || watchdog::watch(common.clone(), channel.clone())).await;
+            });
+            tasks.spawn_local(self.clone().sample());
+            tasks.spawn_local(self.clone().accept_all());
+        }
+        shard.run(receiver, self.phase.subscribe(), self.leave.subscribe()).await;
+        tasks.abort_all();
+    }
+
+    /// Asks all threads to end, with their clients. The listeners stay open.
+    pub fn replace_threads(&self) {
+        self.leave.send_modify(|count| *count += 1);
+    }
+
+    /// Counts a thread that was started again.
+    pub fn note_thread_restart(&self) {
+        self.common.metrics.thread_restarts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Accepts from all listeners, once there are any.
+    async fn accept_all(self: Arc<Self>) {
+        let mut listening = self.listening.subscribe();
+        let Ok(listening) = listening.wait_for(|listening| listening.open).await.map(|now| now.clone()) else {
+            return;
+        };
+        let mut tasks = JoinSet::new();
+        for listener in listening.clients {
+            let server = self.clone();
+            tasks.spawn_local(async move {
+                keep_running(&server.common.metrics, "accept", || server.clone().accept(listener.clone())).await;
+            });
+        }
+        if let Some(listener) = listening.admin {
+            let server = self.clone();
+            tasks.spawn_local(async move {
+                keep_running(&server.common.metrics, "admin", || server.serve_admin(&listener)).await;
+            });
+        }
+        while tasks.join_next().await.is_some() {}
+    }
+
+    /// Serves health and metrics over HTTP until the server has ended.
+    async fn serve_admin(&self, listener: &std::net::TcpListener) {
+        let served = match listener.try_clone() {
+            Ok(listener) => crate::admin::serve(self.common.clone(), listener, self.phase.subscribe()).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = served {
+            tracing::error!(%error, "the admin port could not be used");
         }
     }
 
-    /// Accepts clients of one listener until the server stops. Runs on any network thread.
-    ///
-    /// # Errors
-    /// If the listener cannot be used on the runtime.
-    pub async fn accept(self: Arc<Self>, listener: Listener) -> io::Result<()> {
+    /// Accepts clients of one listener until the server stops.
+    async fn accept(self: Arc<Self>, listener: Arc<Listener>) {
         let mut phase = self.phase.subscribe();
         let mut next_thread = 0;
-        let listener = Accepting::new(listener)?;
-        loop {
+        let listener = match Accepting::new(&listener) {
+            Ok(listener) => listener,
+            Err(error) => {
+                tracing::error!(%error, "a listener could not be used");
+                return;
+            }
+        };
+        while *phase.borrow_and_update() == Phase::Serving {
             let accepted = tokio::select! {
                 accepted = listener.accept(self.common.settings.tcp_keepalive_s.load(Ordering::Relaxed)) => accepted,
-                _ = phase.changed() => return Ok(()),
+                _ = phase.changed() => continue,
             };
             match accepted {
                 Ok((socket, origin, is_local)) => {
                     self.common.metrics.connections_received.fetch_add(1, Ordering::Relaxed);
-                    if let Some(client) = self.admit(socket, origin, is_local) {
-                        next_thread = (next_thread + 1) % self.senders.len();
-                        if self.senders[next_thread].send(client).await.is_err() {
-                            return Ok(());
-                        }
+                    let mut admitted = None;
+                    fence(&self.common.metrics, "accept", 0, || {
+                        fail_point!("network-accept");
+                        admitted = self.admit(socket, origin, is_local);
+                    });
+                    if let Some(client) = admitted {
+                        self.hand_over(client, &mut next_thread).await;
                     }
                 }
                 Err(error) => {
@@ -115,8 +195,25 @@ impl NetworkServer {
         }
     }
 
+    /// Gives a client to the next thread that is there.
+    async fn hand_over(&self, client: Accepted, next_thread: &mut usize) {
+        let mut client = Some(client);
+        for _ in 0..self.threads {
+            *next_thread = (*next_thread + 1) % self.threads;
+            let sender = self.senders.lock()[*next_thread].clone();
+            if let Some(given) = client.take()
+                && let Err(back) = sender.send(given).await
+            {
+                client = Some(back.0);
+            } else {
+                return;
+            }
+        }
+        tracing::warn!("a client is closed: no network thread is there");
+    }
+
     /// Samples rates for `INFO` until the server stops.
-    pub async fn sample(self: Arc<Self>) {
+    async fn sample(self: Arc<Self>) {
         let mut phase = self.phase.subscribe();
         while *phase.borrow_and_update() == Phase::Serving {
             self.common.metrics.sample();
@@ -134,7 +231,10 @@ impl NetworkServer {
             Some(PROTECTED)
         } else {
             match self.common.clients.admit(origin, settings.maxclients.load(Ordering::Relaxed)) {
-                Some(record) => return Some(Accepted { socket, record }),
+                Some(record) => {
+                    let place = Place { common: self.common.clone(), record };
+                    return Some(Accepted { socket, place });
+                }
                 None => Some(TOO_MANY),
             }
         };
@@ -143,15 +243,6 @@ impl NetworkServer {
             refuse(&socket, text);
         }
         None
-    }
-
-    /// Serves health and metrics over HTTP on a bound, non-blocking listener, until the server has ended. Runs on any
-    /// network thread.
-    ///
-    /// # Errors
-    /// If the listener cannot be used on the runtime.
-    pub async fn serve_admin(self: Arc<Self>, listener: std::net::TcpListener) -> io::Result<()> {
-        crate::admin::serve(self.common.clone(), listener, self.phase.subscribe()).await
     }
 
     /// Looks at the state of the server, so that changes are noticed when nobody asks.
@@ -167,7 +258,7 @@ impl NetworkServer {
 
     /// True once every client is at rest, after [`NetworkServer::drain`].
     pub fn is_drained(&self) -> bool {
-        self.common.threads_at_rest.load(Ordering::Acquire) >= self.senders.len()
+        self.common.threads_at_rest.load(Ordering::Acquire) >= self.threads
     }
 
     /// Closes every client, whatever it waits for.
@@ -183,12 +274,12 @@ enum Accepting {
 }
 
 impl Accepting {
-    fn new(listener: Listener) -> io::Result<Self> {
+    fn new(listener: &Listener) -> io::Result<Self> {
         Ok(match listener {
-            Listener::Tcp(listener) => Accepting::Tcp(TcpListener::from_std(listener)?),
+            Listener::Tcp(listener) => Accepting::Tcp(TcpListener::from_std(listener.try_clone()?)?),
             Listener::Unix(listener) => {
                 let path = listener.local_addr()?.as_pathname().map(|p| p.display().to_string()).unwrap_or_default();
-                Accepting::Unix(UnixListener::from_std(listener)?, path)
+                Accepting::Unix(UnixListener::from_std(listener.try_clone()?)?, path)
             }
         })
     }

@@ -11,11 +11,13 @@ use std::time::{Duration, Instant};
 
 use bridge::{MessageChannel, StorageClient, WATCHDOG_PERIOD};
 use commands::Slice;
+use fail::fail_point;
 use hashbrown::HashMap;
 use tokio::sync::{mpsc, watch};
 
 use crate::clients::ClientRecord;
 use crate::connection::Connection;
+use crate::fence::{fence, fence_task, keep_running};
 use crate::host::Common;
 use crate::stream::Socket;
 
@@ -27,7 +29,20 @@ const DRAIN_PERIOD: Duration = Duration::from_millis(5);
 /// A client that was accepted and waits for its thread.
 pub(crate) struct Accepted {
     pub(crate) socket: Socket,
+    pub(crate) place: Place,
+}
+
+/// A client's place in the table of all clients, which it leaves whatever becomes of it.
+pub(crate) struct Place {
+    pub(crate) common: Arc<Common>,
     pub(crate) record: Arc<ClientRecord>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.record.cancel.cancel();
+        self.common.clients.remove(self.record.id);
+    }
 }
 
 /// How far the server has got with stopping.
@@ -54,62 +69,74 @@ impl Shard {
         Rc::new(Shard { thread, common, storage: StorageClient::new(channel), connections: RefCell::default() })
     }
 
-    /// Serves until the server has stopped.
-    pub(crate) async fn run(self: Rc<Self>, mut accepted: mpsc::Receiver<Accepted>, mut phase: watch::Receiver<Phase>) {
-        let pump = tokio::task::spawn_local(pump(self.clone()));
-        let completions = tokio::task::spawn_local(complete(self.clone()));
-        let checks = tokio::task::spawn_local(check(self.clone()));
-        let runtime = self.common.runtime.clone();
-        let probing = tokio::task::spawn_local(bridge::probe(runtime, |metrics| &metrics.network, self.thread));
-        let deadlines = tokio::task::spawn_local(abandon(self.clone()));
-        loop {
+    /// Serves until the server has stopped, or the thread is to be replaced (`leave`).
+    pub(crate) async fn run(
+        self: Rc<Self>,
+        mut accepted: mpsc::Receiver<Accepted>,
+        mut phase: watch::Receiver<Phase>,
+        mut leave: watch::Receiver<u64>,
+    ) {
+        let tasks = [
+            tokio::task::spawn_local(self.clone().kept("pump", pump)),
+            tokio::task::spawn_local(self.clone().kept("completions", complete)),
+            tokio::task::spawn_local(self.clone().kept("checks", check)),
+            tokio::task::spawn_local(self.clone().kept("deadlines", abandon)),
+            tokio::task::spawn_local(self.clone().kept("probe", probe)),
+        ];
+        leave.mark_unchanged();
+        let mut leaves = false;
+        while *phase.borrow_and_update() == Phase::Serving && !leaves {
             tokio::select! {
-                Some(client) = accepted.recv() => self.take_in(client),
-                changed = phase.changed() => {
-                    if changed.is_err() || *phase.borrow() != Phase::Serving {
-                        break;
-                    }
+                Some(client) = accepted.recv() => {
+                    fail_point!("network-thread");
+                    let id = client.place.record.id;
+                    fence(&self.common.metrics, "accept", id, || self.take_in(client));
                 }
+                changed = phase.changed() => leaves |= changed.is_err(),
+                _ = leave.changed() => leaves = true,
             }
         }
         accepted.close();
-        while *phase.borrow() == Phase::Draining && !self.is_at_rest() {
-            tokio::time::sleep(DRAIN_PERIOD).await;
-        }
-        self.common.threads_at_rest.fetch_add(1, Ordering::AcqRel);
-        // Storage may still have work on this thread's runtime; the end is told.
-        while *phase.borrow_and_update() != Phase::Ended {
-            if phase.changed().await.is_err() {
-                break;
+        if !leaves {
+            while *phase.borrow() == Phase::Draining && !self.is_at_rest() {
+                tokio::time::sleep(DRAIN_PERIOD).await;
+            }
+            self.common.threads_at_rest.fetch_add(1, Ordering::AcqRel);
+            // Storage may still have work on this thread's runtime; the end is told.
+            while *phase.borrow_and_update() != Phase::Ended {
+                if phase.changed().await.is_err() {
+                    break;
+                }
             }
         }
         for connection in self.connections.borrow().values() {
             connection.record.kill();
         }
-        pump.abort();
-        completions.abort();
-        checks.abort();
-        probing.abort();
-        deadlines.abort();
+        tasks.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+
+    async fn kept<F: Future<Output = ()>>(self: Rc<Self>, task: &'static str, make: impl Fn(Rc<Shard>) -> F) {
+        keep_running(&self.common.metrics, task, || make(self.clone())).await;
     }
 
     fn take_in(self: &Rc<Self>, client: Accepted) {
-        let record = client.record;
-        let (read, write) = match client.socket.split() {
+        let Accepted { socket, place } = client;
+        let record = place.record.clone();
+        let (read, write) = match socket.split() {
             Ok(halves) => halves,
             Err(error) => {
                 tracing::warn!(%error, "an accepted connection could not be served");
-                self.common.clients.remove(record.id);
                 return;
             }
         };
         let connection = Rc::new(Connection::new(record.clone(), write, !self.common.settings.requires_auth()));
         self.connections.borrow_mut().insert(record.id, connection.clone());
-        let shard = self.clone();
+        let leaving = Leaving { shard: self.clone(), place };
         tokio::task::spawn_local(async move {
             // Leaves the tables even if serving panics.
-            let _leaving = Leaving { shard: shard.clone(), record };
-            connection.serve(shard, read).await;
+            let leaving = leaving;
+            let shard = &leaving.shard;
+            fence_task(&shard.common.metrics, "dispatch", record.id, connection.serve(shard.clone(), read)).await;
         });
     }
 
@@ -124,19 +151,19 @@ impl Shard {
 
 struct Leaving {
     shard: Rc<Shard>,
-    record: Arc<ClientRecord>,
+    place: Place,
 }
 
 impl Drop for Leaving {
     fn drop(&mut self) {
-        self.record.cancel.cancel();
-        self.shard.connections.borrow_mut().remove(&self.record.id);
-        self.shard.common.clients.remove(self.record.id);
+        self.shard.connections.borrow_mut().remove(&self.place.record.id);
     }
 }
 
 async fn pump(shard: Rc<Shard>) {
-    shard.storage.pump(async |deadline: Instant| tokio::time::sleep_until(deadline.into()).await).await;
+    let before_send = || fail_point!("network-pump");
+    let sleep_until = async |deadline: Instant| tokio::time::sleep_until(deadline.into()).await;
+    shard.storage.pump(before_send, sleep_until).await;
 }
 
 /// Brings answers to their connections, which write them to their sockets at once.
@@ -147,7 +174,10 @@ async fn complete(shard: Rc<Shard>) {
         for answer in answers.drain(..) {
             // A client that has left does not get its answer.
             if let Some(connection) = shard.find(answer.token) {
-                connection.complete(&shard, answer.request, answer.response);
+                connection.fenced(&shard, "completion", || {
+                    fail_point!("network-completion");
+                    connection.complete(&shard, answer.request, answer.response);
+                });
             }
         }
         // Sockets are read from between two rounds of answers.
@@ -166,26 +196,50 @@ async fn abandon(shard: Rc<Shard>) {
         let before = Instant::now() - 2 * WATCHDOG_PERIOD;
         let connections: Vec<_> = shard.connections.borrow().values().cloned().collect();
         for connection in connections {
-            connection.abandon(&shard, before);
+            connection.fenced(&shard, "deadline", || connection.abandon(&shard, before));
         }
     }
 }
 
 async fn check(shard: Rc<Shard>) {
-    let mut told_bytes = 0u64;
+    let mut told = Told { shard: shard.clone(), bytes: 0 };
     loop {
         tokio::time::sleep(CHECK_PERIOD).await;
         let now = Instant::now();
         let connections: Vec<_> = shard.connections.borrow().values().cloned().collect();
         let mut bytes = 0;
         for connection in connections {
-            bytes += connection.check(&shard, now);
+            connection.fenced(&shard, "check", || bytes += connection.check(&shard, now));
         }
-        // Wrapping: what this thread told before is replaced by what it tells now.
-        shard.common.metrics.clients_bytes.fetch_add(bytes.wrapping_sub(told_bytes), Ordering::Relaxed);
-        told_bytes = bytes;
+        told.replace(bytes);
         if shard.common.stopping.load(Ordering::Acquire) {
             return;
         }
     }
+}
+
+/// What a thread has told of the memory of its clients. It is taken back with the task that told it.
+struct Told {
+    shard: Rc<Shard>,
+    bytes: u64,
+}
+
+impl Told {
+    fn replace(&mut self, bytes: u64) {
+        // Wrapping: what was told before is replaced by what is told now.
+        let change = bytes.wrapping_sub(self.bytes);
+        self.shard.common.metrics.clients_bytes.fetch_add(change, Ordering::Relaxed);
+        self.bytes = bytes;
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.replace(0);
+    }
+}
+
+/// Measures how long tasks of the thread wait for their turn.
+async fn probe(shard: Rc<Shard>) {
+    bridge::probe(shard.common.runtime.clone(), |metrics| &metrics.network, shard.thread).await;
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bridge::{MessageChannel, Refusal, RuntimePart};
 use commands::facts::{CrossingFacts, Facts, Health, ServerFacts, StorageFacts, SupervisionFacts};
-use commands::{Configuring, Error, Result, Shutdown, Slice};
+use commands::{Configuring, Error, Result, RuntimeName, Shutdown, Slice};
 use network::Control;
 use parking_lot::Mutex;
 use storage::StorageServer;
@@ -18,7 +18,7 @@ use crate::config::{Config, Origin, is_secret, looks_at_files};
 use crate::health::Watch;
 use crate::logging::LostLines;
 use crate::observer::{Observer, numbers, times_us};
-use crate::runtime_config::RuntimeConfig;
+use crate::runtime_config::{RuntimeConfig, RuntimeMode};
 
 /// See the module's text.
 pub struct ServerControl {
@@ -29,6 +29,7 @@ pub struct ServerControl {
     /// Set once storage has started, before the first client is accepted.
     storage: OnceLock<Arc<StorageServer>>,
     shutdown: mpsc::Sender<Shutdown>,
+    restarts: mpsc::Sender<RuntimeName>,
     /// What does not change.
     server: ServerFacts,
     observer: Observer,
@@ -42,7 +43,7 @@ impl ServerControl {
         targets: Targets,
         runtime: RuntimeConfig,
         channel: Arc<MessageChannel<Slice, Slice>>,
-        shutdown: mpsc::Sender<Shutdown>,
+        (shutdown, restarts): (mpsc::Sender<Shutdown>, mpsc::Sender<RuntimeName>),
         server: ServerFacts,
         lost_lines: LostLines,
     ) -> Self {
@@ -53,6 +54,7 @@ impl ServerControl {
             channel,
             storage: OnceLock::new(),
             shutdown,
+            restarts,
             server,
             observer: Observer::default(),
             lost_lines,
@@ -112,6 +114,7 @@ impl ServerControl {
             circuit_since_ms: circuit.state_since_ms(),
             circuit_opened: circuit.opened(),
             stalls: load(&metrics.stalls),
+            runtime_restarts: load(&metrics.runtime_restarts),
             deferred: load(&metrics.channel.deferred),
             failed_commits: load(&metrics.failed_commits),
         }
@@ -210,6 +213,13 @@ impl Control for ServerControl {
         if let Some(storage) = self.storage.get() {
             storage.set_active_expire(on);
         }
+    }
+
+    fn restart_runtime(&self, which: RuntimeName) -> Result<()> {
+        if self.runtime.mode == RuntimeMode::Single {
+            return Err(Error::sentence("ERR with runtime-mode single the runtimes are one"));
+        }
+        self.restarts.try_send(which).map_err(|_| Error::sentence("ERR a restart is under way already"))
     }
 
     fn shutdown(&self, how: Shutdown) {

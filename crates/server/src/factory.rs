@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bridge::{MessageChannel, RuntimeMetrics};
 use commands::facts::ServerFacts;
-use commands::{Shutdown, Slice};
+use commands::{RuntimeName, Shutdown, Slice};
 use data::Keyspace;
 use engine::Engine;
 use network::{NetworkServer, NetworkSettings};
@@ -46,9 +46,17 @@ pub struct Assembled {
     pub channel: Arc<MessageChannel<Slice, Slice>>,
     /// The sockets.
     pub bound: Bound,
-    /// `SHUTDOWN` commands come from here.
-    pub shutdown_requests: mpsc::Receiver<Shutdown>,
+    /// What clients ask of the process.
+    pub requests: Requests,
     storage: StorageRecipe,
+}
+
+/// What clients ask of the process around both runtimes.
+pub struct Requests {
+    /// `SHUTDOWN`.
+    pub shutdown: mpsc::Receiver<Shutdown>,
+    /// `DEBUG RESTART-RUNTIME`.
+    pub restart: mpsc::Receiver<RuntimeName>,
 }
 
 struct StorageRecipe {
@@ -98,25 +106,27 @@ impl ServerFactory {
             checkpoint_keep: usize::try_from(self.config.get_int("checkpoint-keep")).unwrap_or(1),
         };
         let (shutdown, shutdown_requests) = mpsc::channel(1);
+        let (restarts, restart_requests) = mpsc::channel(1);
+        let requests = Requests { shutdown: shutdown_requests, restart: restart_requests };
         let facts = server_facts(&self.config, &self.machine, &runtime, &bound);
         let control = ServerControl::new(
             self.config,
             targets,
             runtime.clone(),
             channel.clone(),
-            shutdown,
+            (shutdown, restarts),
             facts,
             self.lost_lines,
         );
         let control = Arc::new(control);
         let network = NetworkServer::new(runtime.network_threads, network_settings, control.clone(), channel.clone());
-        Ok(Assembled { runtime, network: Arc::new(network), control, channel, bound, shutdown_requests, storage })
+        Ok(Assembled { runtime, network: Arc::new(network), control, channel, bound, requests, storage })
     }
 }
 
 impl Assembled {
     /// Starts the storage side on its runtimes, and tells the control about it.
-    pub fn start_storage(self, handles: Vec<Handle>) -> Started {
+    pub fn start_storage(self, handles: Vec<Handle>) -> (Started, Requests) {
         let storage = Arc::new(StorageServer::start(StorageParts {
             engine: self.storage.engine,
             keyspace: self.storage.keyspace,
@@ -127,15 +137,15 @@ impl Assembled {
             handles,
         }));
         self.control.set_storage(storage.clone());
-        Started {
+        let started = Started {
             runtime: self.runtime,
             network: self.network,
             control: self.control,
             channel: self.channel,
             bound: self.bound,
-            shutdown_requests: self.shutdown_requests,
             storage,
-        }
+        };
+        (started, self.requests)
     }
 }
 
@@ -151,8 +161,6 @@ pub struct Started {
     pub channel: Arc<MessageChannel<Slice, Slice>>,
     /// The sockets.
     pub bound: Bound,
-    /// `SHUTDOWN` commands come from here.
-    pub shutdown_requests: mpsc::Receiver<Shutdown>,
     /// The storage's side.
     pub storage: Arc<StorageServer>,
 }

@@ -5,17 +5,19 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use commands::Shutdown;
+use bridge::Health;
+use commands::{RuntimeName, Shutdown};
 use network::NetworkServer;
 use tokio::runtime::{Builder, Handle, LocalOptions, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::control::ServerControl;
-use crate::factory::{Assembled, Started};
+use crate::factory::{Assembled, Requests, Started};
 use crate::observer::OBSERVE_PERIOD;
 use crate::runtime_config::{RuntimeConfig, RuntimeMode};
 
@@ -28,8 +30,21 @@ const EXIT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Blocking tasks of the background: expiry, cleaning, sync, sizes, checkpoint, stall, resuming.
 const BACKGROUND_THREADS: usize = 7;
 
+/// How often it is looked whether all threads are there.
+const THREADS_PERIOD: Duration = Duration::from_millis(50);
+/// How long network threads have to end when they are replaced; one that has not is left behind.
+const REPLACE_TIMEOUT: Duration = Duration::from_secs(2);
+/// The first pause before a network thread that died is replaced. It doubles with each death.
+const THREAD_PAUSE_MIN: Duration = Duration::from_millis(10);
+/// The longest such pause.
+const THREAD_PAUSE_MAX: Duration = Duration::from_secs(5);
+/// A network thread that has lived for this long has not died of how it was started.
+const LIFE_THAT_COUNTS: Duration = Duration::from_secs(30);
+
 /// Owns the runtimes. See the module's text.
 pub struct RuntimeManager {
+    config: RuntimeConfig,
+    network: Arc<NetworkServer>,
     network_threads: Vec<NetworkThread>,
     /// None in `runtime-mode single`.
     storage_runtime: Option<Runtime>,
@@ -38,63 +53,146 @@ pub struct RuntimeManager {
 struct NetworkThread {
     handle: Handle,
     thread: JoinHandle<()>,
+    since: Instant,
+    /// Deaths in a row, this thread's predecessors included.
+    deaths: u32,
+    /// When it is replaced, once it was found dead.
+    replace_at: Option<Instant>,
 }
 
 impl RuntimeManager {
     /// Starts the runtimes and serves until a signal or `SHUTDOWN`.
     ///
     /// # Errors
-    /// With a sentence for the log, if a runtime or thread cannot be started.
+    /// With a sentence for the log, if a runtime or thread cannot be started, or not everything came to its end.
     pub fn serve(assembled: Assembled) -> Result<(), String> {
-        let told = |error: io::Error| format!("a runtime could not be started: {error}");
         let config = assembled.runtime.clone();
         let network = assembled.network.clone();
-        let mut manager = RuntimeManager { network_threads: Vec::new(), storage_runtime: None };
-        if config.mode == RuntimeMode::Dual {
-            manager.storage_runtime = Some(storage_runtime(&config).map_err(told)?);
+        let mut manager = RuntimeManager { config, network, network_threads: Vec::new(), storage_runtime: None };
+        if manager.config.mode == RuntimeMode::Dual {
+            manager.storage_runtime = Some(storage_runtime(&manager.config).map_err(told)?);
         }
-        for number in 0..config.network_threads {
-            manager.network_threads.push(NetworkThread::start(number, network.clone()).map_err(told)?);
+        for number in 0..manager.config.network_threads {
+            let thread = NetworkThread::start(number, manager.network.clone()).map_err(told)?;
+            manager.network_threads.push(thread);
         }
-        let handles = match &manager.storage_runtime {
-            Some(runtime) => vec![runtime.handle().clone()],
-            None => manager.network_threads.iter().map(|thread| thread.handle.clone()).collect(),
-        };
-        let started = assembled.start_storage(handles);
-        let network_handles = manager.network_threads.iter().map(|thread| thread.handle.clone()).collect();
-        let storage_handles = manager.storage_runtime.iter().map(|runtime| runtime.handle().clone()).collect();
-        started.control.observer().set_runtimes(network_handles, storage_handles);
+        let (started, requests) = assembled.start_storage(manager.storage_handles());
+        manager.tell_observer(&started);
         started.control.observer().observe();
         let main = Builder::new_current_thread().enable_all().build().map_err(told)?;
-        main.block_on(manager.run(started))
+        main.block_on(manager.run(started, requests))
     }
 
-    async fn run(self, mut started: Started) -> Result<(), String> {
-        let first = &self.network_threads[0].handle;
-        for listener in std::mem::take(&mut started.bound.listeners) {
-            let accepting = started.network.clone().accept(listener);
-            first.spawn(async move {
-                if let Err(error) = accepting.await {
-                    tracing::error!(%error, "a listener could not be used");
-                }
-            });
+    /// The runtimes that storage runs on.
+    fn storage_handles(&self) -> Vec<Handle> {
+        match &self.storage_runtime {
+            Some(runtime) => vec![runtime.handle().clone()],
+            None => self.network_threads.iter().map(|thread| thread.handle.clone()).collect(),
         }
-        if let Some(listener) = started.bound.admin.take() {
-            let serving = started.network.clone().serve_admin(listener);
-            first.spawn(async move {
-                if let Err(error) = serving.await {
-                    tracing::error!(%error, "the admin port could not be used");
-                }
-            });
-        }
-        first.spawn(started.network.clone().sample());
+    }
+
+    fn tell_observer(&self, started: &Started) {
+        let network = self.network_threads.iter().map(|thread| thread.handle.clone()).collect();
+        let storage = self.storage_runtime.iter().map(|runtime| runtime.handle().clone()).collect();
+        started.control.observer().set_runtimes(network, storage);
+    }
+
+    async fn run(mut self, mut started: Started, mut requests: Requests) -> Result<(), String> {
+        let listeners = std::mem::take(&mut started.bound.listeners);
+        self.network.listen(listeners, started.bound.admin.take());
         tokio::spawn(observe(started.control.clone(), started.network.clone()));
         for (kind, address, port) in &started.bound.facts {
             tracing::info!("listening on {kind} {address}:{port}");
         }
         tracing::info!("Ready to accept connections");
-        let how = wait_for_end(&mut started.shutdown_requests).await?;
+        let mut end = std::pin::pin!(wait_for_end(&mut requests.shutdown));
+        let how = loop {
+            tokio::select! {
+                how = &mut end => break how?,
+                Some(which) = requests.restart.recv() => self.restart(which, &started).await,
+                () = tokio::time::sleep(THREADS_PERIOD) => self.replace_dead_threads(&started).await,
+            }
+        };
         self.stop(started, how).await
+    }
+
+    /// Replaces one runtime while the other goes on.
+    async fn restart(&mut self, which: RuntimeName, started: &Started) {
+        tracing::warn!(runtime = ?which, "a runtime is replaced");
+        let outcome = match which {
+            RuntimeName::Storage => self.restart_storage(started).await,
+            RuntimeName::Network => self.restart_network().await,
+        };
+        match outcome {
+            Ok(()) => tracing::warn!(runtime = ?which, "a runtime was replaced"),
+            Err(error) => tracing::error!(%error, runtime = ?which, "a runtime could not be replaced"),
+        }
+        self.tell_observer(started);
+    }
+
+    async fn restart_storage(&mut self, started: &Started) -> io::Result<()> {
+        let fresh = storage_runtime(&self.config)?;
+        started.storage.restart(&[fresh.handle().clone()]).await;
+        started.channel.metrics().runtime_restarts.fetch_add(1, Ordering::Relaxed);
+        if let Some(old) = self.storage_runtime.replace(fresh) {
+            old.shutdown_background();
+        }
+        Ok(())
+    }
+
+    async fn restart_network(&mut self) -> io::Result<()> {
+        self.network.replace_threads();
+        let deadline = Instant::now() + REPLACE_TIMEOUT;
+        let is_there = |thread: &NetworkThread| !thread.thread.is_finished();
+        while self.network_threads.iter().any(is_there) && Instant::now() < deadline {
+            tokio::time::sleep(DRAIN_PERIOD).await;
+        }
+        for (number, place) in self.network_threads.iter_mut().enumerate() {
+            if is_there(place) {
+                tracing::error!(thread = number, "a network thread does not end; it is left behind");
+            }
+            *place = NetworkThread::start(number, self.network.clone())?;
+            self.network.note_thread_restart();
+        }
+        Ok(())
+    }
+
+    /// Starts threads in the place of those that have died, after a pause that grows.
+    async fn replace_dead_threads(&mut self, started: &Started) {
+        let mut replaced = false;
+        for (number, place) in self.network_threads.iter_mut().enumerate() {
+            if !place.thread.is_finished() {
+                continue;
+            }
+            let now = Instant::now();
+            let Some(at) = place.replace_at else {
+                let pause = place.note_death(now);
+                let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+                tracing::error!(thread = number, deaths = place.deaths, pause_ms, "a network thread died");
+                continue;
+            };
+            if now < at {
+                continue;
+            }
+            match NetworkThread::start(number, self.network.clone()) {
+                Ok(fresh) => {
+                    *place = NetworkThread { deaths: place.deaths, ..fresh };
+                    self.network.note_thread_restart();
+                    replaced = true;
+                }
+                Err(error) => {
+                    tracing::error!(%error, thread = number, "a network thread could not be replaced");
+                    place.note_death(now);
+                }
+            }
+        }
+        if replaced {
+            if self.storage_runtime.is_none() {
+                // Storage shared the threads that have died.
+                started.storage.restart(&self.storage_handles()).await;
+            }
+            self.tell_observer(started);
+        }
     }
 
     async fn stop(self, started: Started, how: Shutdown) -> Result<(), String> {
@@ -104,7 +202,9 @@ impl RuntimeManager {
             tokio::time::sleep(DRAIN_PERIOD).await;
         }
         started.channel.close();
-        if how.save
+        if how.save && started.channel.circuit().health() == Health::Down {
+            tracing::error!("storage does not answer: there is no checkpoint of the shutdown");
+        } else if how.save
             && let Err(error) = started.storage.save()
         {
             tracing::error!(%error, "the checkpoint of the shutdown failed");
@@ -156,8 +256,23 @@ impl NetworkThread {
             }
         })?;
         let handle = receiver.recv().map_err(io::Error::other)??;
-        Ok(NetworkThread { handle, thread })
+        Ok(NetworkThread { handle, thread, since: Instant::now(), deaths: 0, replace_at: None })
     }
+
+    /// Sets when the thread is replaced. Returns the pause until then.
+    fn note_death(&mut self, now: Instant) -> Duration {
+        if now - self.since >= LIFE_THAT_COUNTS {
+            self.deaths = 0;
+        }
+        let pause = THREAD_PAUSE_MIN.saturating_mul(1 << self.deaths.min(16)).min(THREAD_PAUSE_MAX);
+        self.deaths += 1;
+        self.replace_at = Some(now + pause);
+        pause
+    }
+}
+
+fn told(error: io::Error) -> String {
+    format!("a runtime could not be started: {error}")
 }
 
 /// Looks at the process until it ends. Runs on the main thread.

@@ -56,9 +56,10 @@ pub(crate) fn commit(shared: &Shared, batch: &mut Batch, write_commands: u64) ->
     });
     let judgement = judge(written, || read_back(shared, batch));
     if judgement.stored == Stored::Whole {
+        batch.publish_counts(&shared.keyspace);
         let published = fence(metrics, || {
             fail_point!("storage-publish");
-            batch.publish(&shared.keyspace);
+            batch.publish_records(&shared.keyspace);
         });
         if let Err(panicked) = published {
             tracing::error!(panic = panicked.text, "a committed batch could not be published; memory forgets its keys");

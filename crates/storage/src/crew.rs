@@ -8,7 +8,7 @@
 //! comes back, finishes its turn, and ends.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bridge::TakeLimits;
@@ -25,9 +25,15 @@ use crate::shared::Shared;
 /// A worker that has lived for this long has not died of how it was started.
 const LIFE_THAT_COUNTS: Duration = Duration::from_secs(30);
 
+/// How often it is looked whether a crew is gone.
+const GONE_PERIOD: Duration = Duration::from_millis(5);
+
 /// See the module's text.
 pub(crate) struct Crew {
+    /// The tasks that keep the workers; those that have ended are taken out.
     keepers: Vec<JoinHandle<()>>,
+    /// The workers that are there.
+    living: Arc<AtomicUsize>,
     /// True: its workers end after their turn.
     dismissed: watch::Sender<bool>,
 }
@@ -37,15 +43,22 @@ impl Crew {
     pub(crate) fn start(shared: &Arc<Shared>, handles: &[Handle]) -> Crew {
         let crew = shared.next_crew();
         let dismissed = watch::Sender::new(false);
+        let living: Arc<AtomicUsize> = Arc::default();
         let workers = handles.iter().cycle().take(if handles.is_empty() { 0 } else { shared.settings.workers });
         let keepers = workers
             .enumerate()
             .map(|(worker, handle)| {
-                let place = Place { shared: shared.clone(), worker, crew, dismissed: dismissed.subscribe() };
+                let place = Place {
+                    shared: shared.clone(),
+                    worker,
+                    crew,
+                    dismissed: dismissed.subscribe(),
+                    living: living.clone(),
+                };
                 handle.spawn(keep(place, handle.clone()))
             })
             .collect();
-        Crew { keepers, dismissed }
+        Crew { keepers, living, dismissed }
     }
 
     /// Asks the workers to end after their turns, whatever waits in the channel.
@@ -54,13 +67,33 @@ impl Crew {
     }
 
     /// Waits for the workers to end. False: some have not, within the time.
-    pub(crate) async fn gone(self, within: Duration) -> bool {
-        let deadline = tokio::time::Instant::now() + within;
-        let mut all = true;
-        for keeper in self.keepers {
-            all &= matches!(tokio::time::timeout_at(deadline, keeper).await, Ok(Ok(())));
+    pub(crate) async fn gone(&mut self, within: Duration) -> bool {
+        let deadline = Instant::now() + within;
+        // Their tasks may have been dropped with their runtime, where one that hangs cannot tell its end but by itself.
+        while self.living.load(Ordering::Acquire) > 0 || !self.keepers.iter().all(JoinHandle::is_finished) {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            tokio::time::sleep(GONE_PERIOD).await;
         }
-        all
+        self.keepers.clear();
+        true
+    }
+}
+
+/// Counts a worker for as long as it lives.
+struct Living(Arc<AtomicUsize>);
+
+impl Living {
+    fn new(count: &Arc<AtomicUsize>) -> Living {
+        count.fetch_add(1, Ordering::AcqRel);
+        Living(count.clone())
+    }
+}
+
+impl Drop for Living {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -71,6 +104,7 @@ struct Place {
     worker: usize,
     crew: u64,
     dismissed: watch::Receiver<bool>,
+    living: Arc<AtomicUsize>,
 }
 
 /// Runs a worker, and another in its place should it die.
@@ -103,7 +137,8 @@ async fn keep(place: Place, handle: Handle) {
 }
 
 async fn work(place: Place) {
-    let Place { shared, worker, crew, mut dismissed } = place;
+    let Place { shared, worker, crew, mut dismissed, living } = place;
+    let _living = Living::new(&living);
     let owner = shared.next_owner();
     let mut processor = BatchProcessor::new(&shared, worker, crew, owner);
     let mut requests = Vec::new();

@@ -32,6 +32,8 @@ pub struct StorageServer {
     shared: Arc<Shared>,
     /// None once it was stopped.
     crew: Mutex<Option<Crew>>,
+    /// Crews that were replaced while some of their workers hung.
+    left_behind: Mutex<Vec<Crew>>,
     background: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -70,7 +72,12 @@ impl StorageServer {
         }
         let crew = Crew::start(&shared, &parts.handles);
         let background = background::start(&shared, &parts.handles[0]);
-        StorageServer { shared, crew: Mutex::new(Some(crew)), background: Mutex::new(background) }
+        StorageServer {
+            shared,
+            crew: Mutex::new(Some(crew)),
+            left_behind: Mutex::default(),
+            background: Mutex::new(background),
+        }
     }
 
     /// Puts new workers and background tasks on other runtimes in the place of the old ones. A worker that hangs is
@@ -79,10 +86,11 @@ impl StorageServer {
         let Some(first) = handles.first() else { return };
         self.background.lock().drain(..).for_each(|task| task.abort());
         let old = self.crew.lock().take();
-        if let Some(old) = old {
+        if let Some(mut old) = old {
             old.dismiss();
             if !old.gone(HANDOVER).await {
                 tracing::warn!("a storage worker does not come back; it is left behind");
+                self.left_behind.lock().push(old);
             }
         }
         self.shared.set_handle(first.clone());
@@ -97,10 +105,12 @@ impl StorageServer {
     pub async fn stop(&self, within: Duration) -> Result<(), String> {
         let deadline = Instant::now() + within;
         let crew = self.crew.lock().take();
-        let workers_ended = match crew {
-            Some(crew) => crew.gone(within).await,
-            None => true,
-        };
+        let mut crews = std::mem::take(&mut *self.left_behind.lock());
+        crews.extend(crew);
+        let mut workers_ended = true;
+        for crew in &mut crews {
+            workers_ended &= crew.gone(deadline.saturating_duration_since(Instant::now())).await;
+        }
         self.shared.readers.close();
         self.background.lock().drain(..).for_each(|task| task.abort());
         if !workers_ended {

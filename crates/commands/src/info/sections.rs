@@ -236,7 +236,7 @@ pub(super) fn cluster(text: &mut Text<'_>) {
 /// What only this server has: the two runtimes, the channel between them, group commit and RocksDB.
 pub(super) fn catamaran(text: &mut Text<'_>) {
     let (server, crossing, storage) = (&text.facts.server, &text.facts.crossing, &text.facts.storage);
-    let supervision = &crossing.supervision;
+    let (supervision, network) = (&crossing.supervision, &text.facts.network);
     text.title("Catamaran");
     text.field("runtime_mode", server.runtime_mode);
     text.field("network_threads", server.network_threads);
@@ -259,7 +259,10 @@ pub(super) fn catamaran(text: &mut Text<'_>) {
     text.field("circuit_state_since_ms", supervision.circuit_since_ms);
     text.field("circuit_opened", supervision.circuit_opened);
     text.field("storage_stalls", supervision.stalls);
+    text.field("storage_runtime_restarts", supervision.runtime_restarts);
+    text.field("network_thread_restarts", network.thread_restarts);
     text.field("panics_fenced", storage.panics);
+    text.field("network_panics_fenced", network.panics_fenced);
     text.field("failed_commits", supervision.failed_commits);
     text.field("batches", storage.batches);
     text.field("batch_commands", storage.batch_commands);
