@@ -1,6 +1,6 @@
 //! The bounded, measured queue between the runtimes.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -45,8 +45,10 @@ pub struct Closed;
 #[derive(Debug)]
 struct Waiting<Q, R> {
     queue: VecDeque<StorageRequest<Q, R>>,
-    /// Requests that were begun in vain, each with the time from which on it may be tried again.
-    deferred: Vec<(Instant, StorageRequest<Q, R>)>,
+    /// Requests that were put off, by the time from which on they may be taken, which is their deadline at the latest.
+    deferred: BTreeMap<(Instant, u64), StorageRequest<Q, R>>,
+    /// Tells apart what is put off until the same time.
+    deferrals: u64,
     /// Of both.
     bytes: usize,
 }
@@ -62,10 +64,12 @@ impl<Q, R> Waiting<Q, R> {
         if self.deferred.is_empty() {
             return None;
         }
-        for (_, request) in self.deferred.extract_if(.., |(at, request)| *at <= now || request.deadline <= now) {
+        let later = self.deferred.split_off(&(now, u64::MAX));
+        // The first of them comes to the front.
+        for request in std::mem::replace(&mut self.deferred, later).into_values().rev() {
             self.queue.push_front(request);
         }
-        self.deferred.iter().map(|(at, request)| (*at).min(request.deadline)).min()
+        self.deferred.keys().next().map(|(at, _)| *at)
     }
 }
 
@@ -92,7 +96,7 @@ impl<Q, R> MessageChannel<Q, R> {
     /// An empty channel to a number of workers.
     pub fn new(limits: ChannelLimits, workers: usize, metrics: Arc<RuntimeMetrics>) -> Self {
         MessageChannel {
-            waiting: Mutex::new(Waiting { queue: VecDeque::new(), deferred: Vec::new(), bytes: 0 }),
+            waiting: Mutex::new(Waiting { queue: VecDeque::new(), deferred: BTreeMap::new(), deferrals: 0, bytes: 0 }),
             limits,
             arrived: Notify::new(),
             room: Notify::new(),
@@ -150,17 +154,34 @@ impl<Q, R> MessageChannel<Q, R> {
         self.arrived.notify_one();
     }
 
-    /// Takes back a request that was begun in vain: it is not applied, and is tried again from a time on. It counts
-    /// as waiting meanwhile, and is refused at its deadline like any other.
+    /// Takes back a request that was begun in vain, or not at all: it is not applied, and is taken again from a time on. It
+    /// counts as waiting meanwhile, and is refused at its deadline like any other.
     pub fn defer(&self, request: StorageRequest<Q, R>, at: Instant) {
         {
             let mut waiting = self.waiting.lock();
             waiting.bytes += request.size_bytes;
-            waiting.deferred.push((at, request));
+            waiting.deferrals += 1;
+            let place = (at.min(request.deadline), waiting.deferrals);
+            waiting.deferred.insert(place, request);
             self.publish_depth(&waiting);
         }
         self.metrics.channel.deferred.fetch_add(1, Ordering::Relaxed);
         // Some worker has to wait for its time.
+        self.arrived.notify_one();
+    }
+
+    /// Lets everything that is put off be taken now, the oldest first.
+    pub fn hasten(&self) {
+        {
+            let mut waiting = self.waiting.lock();
+            let mut hastened: Vec<_> = std::mem::take(&mut waiting.deferred).into_values().collect();
+            if hastened.is_empty() {
+                return;
+            }
+            hastened.sort_by_key(|request| request.submitted);
+            hastened.into_iter().rev().for_each(|request| waiting.queue.push_front(request));
+            self.publish_depth(&waiting);
+        }
         self.arrived.notify_one();
     }
 
@@ -269,7 +290,8 @@ impl<Q, R> MessageChannel<Q, R> {
             late = gone;
             waiting.queue = VecDeque::from(kept);
         }
-        late.extend(waiting.deferred.extract_if(.., |(_, request)| is_late(request)).map(|(_, request)| request));
+        // Nothing is put off beyond its deadline.
+        late.extend(waiting.deferred.extract_if(..=(now, u64::MAX), |_, request| is_late(request)).map(|(_, r)| r));
         waiting.bytes -= late.iter().map(|request| request.size_bytes).sum::<usize>();
         self.publish_depth(waiting);
         if !late.is_empty() {

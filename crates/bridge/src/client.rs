@@ -55,7 +55,8 @@ impl<Q, R> StorageClient<Q, R> {
             reply.answer(Err(Refused::Open));
             return id;
         }
-        let request = StorageRequest { id, payload, size_bytes, submitted, deadline, attempts: 0, reply };
+        let request =
+            StorageRequest { id, payload, size_bytes, submitted, deadline, attempts: 0, stalled: false, reply };
         let mut outbox = self.outbox.borrow_mut();
         outbox.push_back(request);
         if outbox.len() == 1 {

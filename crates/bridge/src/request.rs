@@ -20,6 +20,8 @@ pub struct StorageRequest<Q, R> {
     pub deadline: Instant,
     /// Times that it was begun in vain, and not applied.
     pub attempts: u32,
+    /// It was put off as storage takes no writes at present.
+    pub stalled: bool,
     /// Where the answer goes.
     pub reply: ReplySlot<R>,
 }
@@ -27,7 +29,8 @@ pub struct StorageRequest<Q, R> {
 impl<Q, R> StorageRequest<Q, R> {
     /// Answers that the request was not executed, as its deadline passed while it waited.
     pub fn refuse_late(self, now: Instant) {
-        self.reply.answer(Err(Refused::Late { waited: now - self.submitted }));
+        let waited = now - self.submitted;
+        self.reply.answer(Err(if self.stalled { Refused::Stalled { waited } } else { Refused::Late { waited } }));
     }
 }
 
@@ -39,6 +42,11 @@ pub type StorageResponse<R> = Result<R, Refused>;
 pub enum Refused {
     /// Its deadline passed before it began: it was not executed.
     Late {
+        /// How long it waited.
+        waited: Duration,
+    },
+    /// The same, while storage took no writes.
+    Stalled {
         /// How long it waited.
         waited: Duration,
     },

@@ -96,6 +96,10 @@ pub enum Error {
     Overloaded {
         waited_ms: u64,
     },
+    /// The same, while the database took no writes.
+    Stalled {
+        waited_ms: u64,
+    },
     /// Refused because storage is known not to answer, not executed.
     StorageDown,
     /// Refused because an earlier command of the client has not come back, not executed.
@@ -217,6 +221,12 @@ impl fmt::Display for Error {
             Error::Cancelled => "ERR the command was ended, as its client has closed the connection",
             Error::Config { text } => return write!(f, "ERR {text}"),
             Error::Storage { text } => return write!(f, "ERR storage failed: {text}"),
+            Error::Stalled { waited_ms } => {
+                return write!(
+                    f,
+                    "OVERLOADED writes were held back for {waited_ms} ms, as compactions are behind; the request was not executed"
+                );
+            }
             Error::Overloaded { waited_ms } => {
                 return write!(f, "OVERLOADED storage did not take the request within {waited_ms} ms; it was not executed");
             }

@@ -272,6 +272,8 @@ pub struct StorageFacts {
     pub engine_cache_misses: u64,
     /// Time that writes were held back by RocksDB, in microseconds.
     pub engine_stall_us: u64,
+    /// Times that a request was put off as writes were held back.
+    pub writes_held: u64,
     /// How far RocksDB holds writes back now: `normal`, `delayed` or `stopped`.
     pub engine_stall: &'static str,
     /// For how long that has been so, in ms.

@@ -32,6 +32,8 @@ pub struct Slice {
     pub answer: Vec<u8>,
     /// Calls that took long, for whoever knows the client.
     pub slow: Vec<SlowCall>,
+    /// A place among the writes was given to it while they are slowed down.
+    pub admitted: bool,
     /// Set by the client's connection when it ends. Stays with the slice when it is emptied.
     pub cancel: Option<Cancel>,
 }
@@ -113,6 +115,7 @@ impl Slice {
         self.next = 0;
         self.answer.clear();
         self.slow.clear();
+        self.admitted = false;
     }
 
     /// What the slice occupies in the channel, in bytes.

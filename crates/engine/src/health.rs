@@ -2,8 +2,8 @@
 //!
 //! | state                    | writes                        | ends                                              |
 //! |--------------------------|-------------------------------|---------------------------------------------------|
-//! | [`Stall::Delayed`]       | slowed down                   | when compactions have caught up                   |
-//! | [`Stall::Stopped`]       | held back                     | when a flush or a compaction has made room        |
+//! | [`Stall::Delayed`]       | too early: `Busy`             | when compactions have caught up                   |
+//! | [`Stall::Stopped`]       | `Busy`, certainly not applied | when a flush or a compaction has made room        |
 //! | [`Severity::Soft`]       | go on                         | by itself                                         |
 //! | [`Severity::Hard`]       | `Full`                        | by [`Engine::resume`], once there is space again  |
 //! | [`Severity::Fatal`]      | `Unwritable`                  | when the database is reopened                     |

@@ -152,7 +152,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Writes a batch: all of it or nothing, with one write to the WAL.
+    /// Writes a batch: all of it or nothing, with one write to the WAL. Never waits for the end of a stall: then it is
+    /// [`Error::Busy`], and nothing was written.
     pub fn commit(&self, pending: &Pending, durability: Durability) -> Result<(), Error> {
         if self.poisoned.load(Ordering::Acquire) {
             return Err(Error::Poisoned);
@@ -172,6 +173,7 @@ impl Engine {
         }
         let mut options = WriteOptions::default();
         options.set_sync(durability == Durability::Device);
+        options.set_no_slowdown(true);
         self.db.write_opt(&batch, &options).map_err(|error| self.write_failed(error))
     }
 
@@ -209,7 +211,9 @@ impl Engine {
         let handle = self.handle(family);
         let failed = |error| self.write_failed(error);
         self.db.delete_file_in_range_cf(handle, from, to).map_err(failed)?;
-        self.db.delete_range_cf(handle, from, to).map_err(failed)
+        let mut options = WriteOptions::default();
+        options.set_no_slowdown(true);
+        self.db.delete_range_cf_opt(handle, from, to, &options).map_err(failed)
     }
 
     /// Writes a consistent copy of the database to a directory that does not exist yet. Files are

@@ -400,11 +400,14 @@ impl State {
     }
 }
 
+fn ms(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
 fn refusal(refused: Refused) -> Error {
     match refused {
-        Refused::Late { waited } => {
-            Error::Overloaded { waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX) }
-        }
+        Refused::Late { waited } => Error::Overloaded { waited_ms: ms(waited) },
+        Refused::Stalled { waited } => Error::Stalled { waited_ms: ms(waited) },
         Refused::Down => Error::sentence("OVERLOADED storage is stopped; the command was not executed"),
         Refused::Open => Error::StorageDown,
         Refused::Failed(Fate::NotApplied) => Error::Panicked,

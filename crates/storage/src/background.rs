@@ -45,7 +45,7 @@ async fn expire(shared: Arc<Shared>) {
     let owner = shared.next_owner();
     loop {
         tokio::time::sleep(EXPIRE_PERIOD).await;
-        if !shared.active_expire.load(Ordering::Relaxed) {
+        if !shared.active_expire.load(Ordering::Relaxed) || !shared.takes_writes() {
             continue;
         }
         let work = shared.clone();
@@ -99,6 +99,10 @@ fn expire_step(shared: &Shared, owner: Owner, db: u16) -> usize {
 /// Removes what deleted and replaced values have left behind.
 async fn collect(shared: Arc<Shared>) {
     loop {
+        if !shared.takes_writes() {
+            tokio::time::sleep(COLLECT_PERIOD).await;
+            continue;
+        }
         let work = shared.clone();
         let more = on_pool(&shared, move || match data::garbage::collect(&work.engine, COLLECT_STEP_MAX) {
             Ok(done) => done == COLLECT_STEP_MAX,

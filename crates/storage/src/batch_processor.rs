@@ -20,7 +20,7 @@ use std::time::Instant;
 use bridge::{Fate, Refused, ReplySlot, StorageRequest, StorageResponse, answer_all};
 use commands::{Call, Error, Marks, Slice};
 use data::{Batch, Turn};
-use engine::{Durability, SlotId};
+use engine::{Durability, SlotId, Stall};
 use fail::fail_point;
 
 use crate::commit::{self, Failure};
@@ -139,7 +139,7 @@ impl<'s> BatchProcessor<'s> {
 
     /// Runs and answers what was waiting. Empties `requests`.
     pub(crate) fn turn(&mut self, requests: &mut Vec<Request>) {
-        self.waiting.extend(requests.drain(..).map(Work::new));
+        self.take_in(requests);
         self.beat();
         fail_point!("storage-worker");
         self.read_ahead();
@@ -157,6 +157,22 @@ impl<'s> BatchProcessor<'s> {
         if self.shared.is_current_crew(self.crew) {
             self.shared.channel.heartbeats().rest(self.worker);
             self.shared.channel.circuit().note_turn();
+        }
+    }
+
+    /// Takes requests in hand, but for those whose writes have to wait.
+    fn take_in(&mut self, requests: &mut Vec<Request>) {
+        let shared = self.shared;
+        let stall = shared.engine.stall();
+        if stall == Stall::Normal {
+            return self.waiting.extend(requests.drain(..).map(Work::new));
+        }
+        let now = Instant::now();
+        for mut request in requests.drain(..) {
+            match shared.gate.hold(stall, &mut request, now) {
+                Some(until) => shared.channel.defer(request, until),
+                None => self.waiting.push_back(Work::new(request)),
+            }
         }
     }
 
@@ -314,9 +330,12 @@ impl<'s> BatchProcessor<'s> {
         self.refusing = None;
     }
 
-    /// What a write of a failed batch is answered.
+    /// What a write is answered that is not to be run, or whose batch has failed.
     fn refusal(&self, work: &Work) -> Option<Error> {
-        let failure = self.refusing.as_ref()?;
+        let Some(failure) = self.refusing.as_ref() else {
+            // What the disk is known to refuse is not begun.
+            return self.shared.engine.refusal().map(|error| data::Error::from(error).into());
+        };
         let has_run = work.request.payload.next < work.ran;
         Some(match failure {
             Failure::Unknown(_) if !has_run => {

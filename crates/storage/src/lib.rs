@@ -15,6 +15,7 @@ mod checkpoint;
 mod commit;
 mod crew;
 mod fence;
+mod gate;
 mod latch;
 mod limits;
 mod published;

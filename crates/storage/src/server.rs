@@ -167,6 +167,7 @@ impl StorageServer {
             engine_cache_hits: engine.cache_hits,
             engine_cache_misses: engine.cache_misses,
             engine_stall_us: events.stall_micros,
+            writes_held: shared.gate.held(),
             engine_stall: health.stall.name(),
             engine_stall_ms: u64::try_from(health.stall_since.elapsed().as_millis()).unwrap_or(u64::MAX),
             engine_stalls: events.stalls,

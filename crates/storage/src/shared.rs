@@ -7,12 +7,13 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use bridge::{MessageChannel, RuntimeMetrics};
 use commands::Slice;
 use data::Keyspace;
-use engine::{Durability, Engine};
+use engine::{Durability, Engine, Stall};
 use parking_lot::RwLock;
 use tokio::runtime::Handle;
 
 use crate::batch_processor::durability;
 use crate::checkpoint::CheckpointKeeper;
+use crate::gate::WriteGate;
 use crate::latch::{Latches, Owner};
 use crate::limits::StorageSettings;
 use crate::published::Published;
@@ -28,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) checkpoints: CheckpointKeeper,
     /// Where long commands run.
     pub(crate) readers: ReaderPool,
+    /// Whether writes are begun.
+    pub(crate) gate: WriteGate,
     /// Where blocking work off the workers goes. Another after a restart of the runtime.
     handle: RwLock<Handle>,
     /// The crew whose signs of life count.
@@ -61,6 +64,7 @@ impl Shared {
             channel,
             checkpoints,
             readers,
+            gate: WriteGate::default(),
             handle: RwLock::new(handle),
             crew: AtomicU64::new(0),
             owners: AtomicU32::new(0),
@@ -100,6 +104,11 @@ impl Shared {
 
     pub(crate) fn durability(&self) -> Durability {
         durability(self.settings.sync_policy())
+    }
+
+    /// False while clients' writes have to wait, or are refused: then whatever else would write waits too.
+    pub(crate) fn takes_writes(&self) -> bool {
+        self.engine.stall() == Stall::Normal && self.engine.refusal().is_none()
     }
 
     pub(crate) fn note_commit(&self) {

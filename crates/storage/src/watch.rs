@@ -4,13 +4,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use engine::{Error, Severity, Stall};
+use engine::{Error, Severity, Stall, StallSample};
 
 use crate::background::on_pool;
 use crate::shared::Shared;
 
 /// How often the state of the database is looked at, which takes no lock of RocksDB's.
-const WATCH_PERIOD: Duration = Duration::from_millis(50);
+const WATCH_PERIOD: Duration = Duration::from_millis(20);
+/// How often RocksDB is asked for its stall, while there is one.
+const SAMPLE_PERIOD: Duration = Duration::from_millis(50);
 /// How often it is tried to write again after the disk was full.
 const RESUME_PERIOD: Duration = Duration::from_secs(1);
 
@@ -27,13 +29,22 @@ struct Told {
 /// Watches until the task is ended.
 pub(crate) async fn watch(shared: Arc<Shared>) {
     let mut told = Told::default();
-    let mut tried = Instant::now();
+    let (mut tried, mut sampled) = (Instant::now(), Instant::now());
+    let mut stall = Stall::Normal;
     loop {
         tokio::time::sleep(WATCH_PERIOD).await;
         told.tell(&shared);
-        if shared.engine.stall() != Stall::Normal {
+        if shared.engine.stall() != Stall::Normal && sampled.elapsed() >= SAMPLE_PERIOD {
             let work = shared.clone();
-            on_pool(&shared, move || work.engine.sample_stall()).await;
+            on_pool(&shared, move || work.gate.note(work.engine.sample_stall())).await;
+            sampled = Instant::now();
+        }
+        let before = std::mem::replace(&mut stall, shared.engine.stall());
+        if stall == Stall::Normal && before != Stall::Normal {
+            shared.gate.note(StallSample::default());
+        }
+        if stall < before {
+            shared.channel.hasten();
         }
         if matches!(told.refusal, Some(Error::Full(_))) && tried.elapsed() >= RESUME_PERIOD {
             let work = shared.clone();

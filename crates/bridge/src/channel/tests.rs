@@ -23,6 +23,7 @@ fn request(mailbox: &Arc<Mailbox<u32>>, number: u32, size_bytes: usize, timeout:
         submitted,
         deadline: submitted + timeout,
         attempts: 0,
+        stalled: false,
         reply,
     }
 }
@@ -112,6 +113,38 @@ async fn a_deferred_request_comes_back_at_its_time_and_counts_meanwhile() {
     channel.room().await;
     channel.send(&mut outbox);
     assert!(outbox.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_put_off_is_taken_in_the_order_of_its_time_and_at_once_when_hastened() {
+    let (channel, mailbox) = (channel(10, 1000), Arc::new(Mailbox::default()));
+    let now = Instant::now();
+    for (number, after) in [(1, 60), (2, 20), (3, 40)] {
+        channel.defer(request(&mailbox, number, 10, LONG), now + Duration::from_secs(after));
+    }
+    let mut taken = Vec::new();
+    assert!(channel.take_late(Instant::now()).is_empty());
+    channel.hasten();
+    channel.take(&ALL, |_| false, &mut taken).await.expect("open");
+    // The one that was handed over first comes first.
+    assert_eq!(taken.iter().map(|request| request.payload).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(channel.depth(), (0, 0));
+    for (number, after) in [(4, 3), (5, 1), (6, 2)] {
+        channel.defer(request(&mailbox, number, 10, LONG), now - Duration::from_secs(after));
+    }
+    taken.clear();
+    channel.take(&ALL, |_| false, &mut taken).await.expect("open");
+    assert_eq!(taken.iter().map(|request| request.payload).collect::<Vec<_>>(), [4, 6, 5]);
+}
+
+#[tokio::test]
+async fn a_refusal_says_if_the_request_was_put_off_by_a_stall() {
+    let (channel, mailbox) = (channel(10, 1000), Arc::new(Mailbox::default()));
+    let mut stalled = request(&mailbox, 1, 10, Duration::ZERO);
+    stalled.stalled = true;
+    channel.defer(stalled, Instant::now() + LONG);
+    channel.take_late(Instant::now()).into_iter().for_each(|request| request.refuse_late(Instant::now()));
+    assert!(matches!(answers(&mailbox).await[..], [(1, Err(Refused::Stalled { .. }))]));
 }
 
 #[tokio::test]

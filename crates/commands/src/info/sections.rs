@@ -300,6 +300,7 @@ pub(super) fn catamaran(text: &mut Text<'_>) {
     text.field("rocksdb_cache_misses", storage.engine_cache_misses);
     text.field("rocksdb_flushes", storage.engine_flushes);
     text.field("rocksdb_compactions", storage.engine_compactions);
+    text.field("writes_held", storage.writes_held);
     text.field("rocksdb_stall", storage.engine_stall);
     text.field("rocksdb_stall_msec", storage.engine_stall_ms);
     text.field("rocksdb_stall_usec", storage.engine_stall_us);

@@ -6,6 +6,7 @@
 
 mod disk;
 mod faulty;
+mod stall;
 
 #[cfg(feature = "failpoints")]
 #[path = "../support/process.rs"]

@@ -312,7 +312,8 @@ impl BatchProcessor<'_> {
     /// Removes what reads found expired, as far as nobody else is at it.
     fn expire_noted(&mut self) {
         let expired: Vec<(SpaceId, Vec<u8>)> = self.turn.take_expired();
-        if self.refusing.is_some() {
+        // A commit that cannot be made now would only put the reads off.
+        if self.refusing.is_some() || !self.shared.takes_writes() {
             return;
         }
         for (space, key) in expired {
