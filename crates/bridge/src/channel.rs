@@ -170,11 +170,12 @@ impl<Q, R> MessageChannel<Q, R> {
         self.arrived.notify_one();
     }
 
-    /// Lets everything that is put off be taken now, the oldest first.
-    pub fn hasten(&self) {
+    /// Lets what is put off be taken now, as far as it is `meant`, the oldest first.
+    pub fn hasten(&self, meant: impl Fn(&Q) -> bool) {
         {
             let mut waiting = self.waiting.lock();
-            let mut hastened: Vec<_> = std::mem::take(&mut waiting.deferred).into_values().collect();
+            let is_meant = |_: &_, request: &mut StorageRequest<Q, R>| meant(&request.payload);
+            let mut hastened: Vec<_> = waiting.deferred.extract_if(.., is_meant).map(|(_, request)| request).collect();
             if hastened.is_empty() {
                 return;
             }

@@ -164,7 +164,7 @@ impl<'s> BatchProcessor<'s> {
     fn take_in(&mut self, requests: &mut Vec<Request>) {
         let shared = self.shared;
         let stall = shared.engine.stall();
-        if stall == Stall::Normal {
+        if stall == Stall::Normal && !shared.gate.is_paced() {
             return self.waiting.extend(requests.drain(..).map(Work::new));
         }
         let now = Instant::now();

@@ -40,11 +40,21 @@ pub(crate) async fn watch(shared: Arc<Shared>) {
             sampled = Instant::now();
         }
         let before = std::mem::replace(&mut stall, shared.engine.stall());
-        if stall == Stall::Normal && before != Stall::Normal {
-            shared.gate.note(StallSample::default());
-        }
+        let now = Instant::now();
         if stall < before {
-            shared.channel.hasten();
+            if stall == Stall::Normal {
+                shared.gate.note(StallSample::default());
+            }
+            if before == Stall::Stopped {
+                shared.gate.note_stop_ended(now, shared.engine.stats().wal_bytes);
+            }
+        }
+        let was_paced = shared.gate.is_paced();
+        shared.gate.grow(now);
+        if stall < before || was_paced && !shared.gate.is_paced() {
+            // Whoever has got a time keeps it, as long as there is a rate.
+            let all = !shared.gate.is_paced();
+            shared.channel.hasten(|slice| all || !slice.admitted);
         }
         if matches!(told.refusal, Some(Error::Full(_))) && tried.elapsed() >= RESUME_PERIOD {
             let work = shared.clone();

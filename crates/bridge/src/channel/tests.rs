@@ -124,11 +124,15 @@ async fn what_is_put_off_is_taken_in_the_order_of_its_time_and_at_once_when_hast
     }
     let mut taken = Vec::new();
     assert!(channel.take_late(Instant::now()).is_empty());
-    channel.hasten();
+    channel.hasten(|&number| number != 2);
     channel.take(&ALL, |_| false, &mut taken).await.expect("open");
     // The one that was handed over first comes first.
-    assert_eq!(taken.iter().map(|request| request.payload).collect::<Vec<_>>(), [1, 2, 3]);
-    assert_eq!(channel.depth(), (0, 0));
+    assert_eq!(taken.iter().map(|request| request.payload).collect::<Vec<_>>(), [1, 3]);
+    assert_eq!(channel.depth(), (1, 10));
+    channel.hasten(|_| true);
+    taken.clear();
+    channel.take(&ALL, |_| false, &mut taken).await.expect("open");
+    assert_eq!((taken[0].payload, channel.depth()), (2, (0, 0)));
     for (number, after) in [(4, 3), (5, 1), (6, 2)] {
         channel.defer(request(&mailbox, number, 10, LONG), now - Duration::from_secs(after));
     }
