@@ -47,6 +47,7 @@ struct Waiting<Q, R> {
     queue: VecDeque<StorageRequest<Q, R>>,
     /// Requests that were put off, by the time from which on they may be taken, which is their deadline at the latest.
     deferred: BTreeMap<(Instant, u64), StorageRequest<Q, R>>,
+    deferred_bytes: usize,
     /// Tells apart what is put off until the same time.
     deferrals: u64,
     /// Of both.
@@ -67,6 +68,7 @@ impl<Q, R> Waiting<Q, R> {
         let later = self.deferred.split_off(&(now, u64::MAX));
         // The first of them comes to the front.
         for request in std::mem::replace(&mut self.deferred, later).into_values().rev() {
+            self.deferred_bytes -= request.size_bytes;
             self.queue.push_front(request);
         }
         self.deferred.keys().next().map(|(at, _)| *at)
@@ -96,7 +98,13 @@ impl<Q, R> MessageChannel<Q, R> {
     /// An empty channel to a number of workers.
     pub fn new(limits: ChannelLimits, workers: usize, metrics: Arc<RuntimeMetrics>) -> Self {
         MessageChannel {
-            waiting: Mutex::new(Waiting { queue: VecDeque::new(), deferred: BTreeMap::new(), deferrals: 0, bytes: 0 }),
+            waiting: Mutex::new(Waiting {
+                queue: VecDeque::new(),
+                deferred: BTreeMap::new(),
+                deferred_bytes: 0,
+                deferrals: 0,
+                bytes: 0,
+            }),
             limits,
             arrived: Notify::new(),
             room: Notify::new(),
@@ -160,6 +168,7 @@ impl<Q, R> MessageChannel<Q, R> {
         {
             let mut waiting = self.waiting.lock();
             waiting.bytes += request.size_bytes;
+            waiting.deferred_bytes += request.size_bytes;
             waiting.deferrals += 1;
             let place = (at.min(request.deadline), waiting.deferrals);
             waiting.deferred.insert(place, request);
@@ -168,6 +177,14 @@ impl<Q, R> MessageChannel<Q, R> {
         self.metrics.channel.deferred.fetch_add(1, Ordering::Relaxed);
         // Some worker has to wait for its time.
         self.arrived.notify_one();
+    }
+
+    /// True if a request may be put off beside those that are: they may fill half of the channel, so that others still
+    /// pass.
+    pub fn may_defer(&self, request: &StorageRequest<Q, R>) -> bool {
+        let waiting = self.waiting.lock();
+        waiting.deferred.len() < self.limits.requests.div_ceil(2)
+            && (waiting.deferred.is_empty() || waiting.deferred_bytes + request.size_bytes <= self.limits.bytes / 2)
     }
 
     /// Lets what is put off be taken now, as far as it is `meant`, the oldest first.
@@ -179,6 +196,7 @@ impl<Q, R> MessageChannel<Q, R> {
             if hastened.is_empty() {
                 return;
             }
+            waiting.deferred_bytes -= hastened.iter().map(|request| request.size_bytes).sum::<usize>();
             hastened.sort_by_key(|request| request.submitted);
             hastened.into_iter().rev().for_each(|request| waiting.queue.push_front(request));
             self.publish_depth(&waiting);
@@ -292,7 +310,10 @@ impl<Q, R> MessageChannel<Q, R> {
             waiting.queue = VecDeque::from(kept);
         }
         // Nothing is put off beyond its deadline.
-        late.extend(waiting.deferred.extract_if(..=(now, u64::MAX), |_, request| is_late(request)).map(|(_, r)| r));
+        for (_, request) in waiting.deferred.extract_if(..=(now, u64::MAX), |_, request| is_late(request)) {
+            waiting.deferred_bytes -= request.size_bytes;
+            late.push(request);
+        }
         waiting.bytes -= late.iter().map(|request| request.size_bytes).sum::<usize>();
         self.publish_depth(waiting);
         if !late.is_empty() {

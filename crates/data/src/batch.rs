@@ -32,6 +32,8 @@ pub struct Batch {
     /// The spaces of all databases, if the batch changes them.
     spaces: Option<Vec<SpaceId>>,
     expired_keys: u64,
+    /// Up to where it reserves versions of values, if it does.
+    reserved_version: Option<u64>,
     /// Keys that the commands of the turn will ask for, in the order in which they will.
     prepared: Vec<SlotId>,
     /// The first of them that was not asked for yet.
@@ -50,6 +52,7 @@ struct Saved {
     deltas: Vec<Delta>,
     spaces: Option<Vec<SpaceId>>,
     expired_keys: u64,
+    reserved_version: Option<u64>,
 }
 
 impl Batch {
@@ -101,6 +104,14 @@ impl Batch {
             }
             None => self.deltas.push(Delta { space, keys, volatile }),
         }
+    }
+
+    pub(crate) fn reserved_version(&self) -> Option<u64> {
+        self.reserved_version
+    }
+
+    pub(crate) fn set_reserved_version(&mut self, version: u64) {
+        self.reserved_version = Some(version);
     }
 
     pub(crate) fn count_expired(&mut self) {
@@ -170,6 +181,7 @@ impl Batch {
             self.saved.spaces.clone_from(&self.spaces);
         }
         self.saved.expired_keys = self.expired_keys;
+        self.saved.reserved_version = self.reserved_version;
     }
 
     /// Takes back what was written since the last [`Batch::keep`].
@@ -178,6 +190,7 @@ impl Batch {
         self.deltas.clone_from(&self.saved.deltas);
         self.spaces.clone_from(&self.saved.spaces);
         self.expired_keys = self.saved.expired_keys;
+        self.reserved_version = self.saved.reserved_version;
     }
 
     /// Forgets everything.
@@ -186,6 +199,7 @@ impl Batch {
         self.deltas.clear();
         self.spaces = None;
         self.expired_keys = 0;
+        self.reserved_version = None;
         self.prepared.clear();
         self.prepared_next = 0;
         self.last = None;
@@ -195,6 +209,7 @@ impl Batch {
         self.saved.deltas.clear();
         self.saved.spaces = None;
         self.saved.expired_keys = 0;
+        self.saved.reserved_version = None;
     }
 
     /// Commits the batch and makes it visible. The batch is empty afterwards, whether that succeeded or not; on an

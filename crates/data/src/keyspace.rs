@@ -69,7 +69,7 @@ pub struct Keyspace {
     hot: HotTier,
     next_space: AtomicU32,
     next_version: AtomicU64,
-    /// The least version that a restart may hand out.
+    /// The least version that a restart may hand out, as committed.
     reserved_version: AtomicU64,
     accesses: Accesses,
     /// Options that concern values.
@@ -217,17 +217,16 @@ impl Keyspace {
         }
     }
 
-    /// A version that no value has had. The block it comes from is reserved in the same batch.
-    pub(crate) fn take_version(&self, pending: &mut Pending) -> u64 {
+    /// A version that no value has had. Where few are left of those that are reserved on disk, the batch reserves more: every
+    /// one does, until one of them is committed.
+    pub(crate) fn take_version(&self, batch: &mut Batch) -> u64 {
         let version = self.next_version.fetch_add(1, Ordering::Relaxed);
-        let reserved = self.reserved_version.load(Ordering::Relaxed);
-        if version + VERSION_BLOCK / 2 >= reserved {
-            let next = reserved + VERSION_BLOCK;
-            // Whoever loses this race finds the block reserved by the winner's batch, half a block
-            // before it is needed.
-            if self.reserved_version.compare_exchange(reserved, next, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-                pending.put(Family::Meta, NEXT_VERSION.to_vec(), next.to_be_bytes().to_vec());
-            }
+        if version + VERSION_BLOCK / 2 >= self.reserved_version.load(Ordering::Acquire) {
+            // In steps, so that batches of the same time reserve up to the same version.
+            let step = VERSION_BLOCK / 2;
+            let reserved = (version / step + 3) * step;
+            batch.pending_mut().put(Family::Meta, NEXT_VERSION.to_vec(), reserved.to_be_bytes().to_vec());
+            batch.set_reserved_version(reserved);
         }
         version
     }
@@ -241,6 +240,9 @@ impl Keyspace {
 
     /// Makes the effects of a committed batch visible.
     pub(crate) fn publish(&self, batch: &Batch) {
+        if let Some(reserved) = batch.reserved_version() {
+            self.reserved_version.store(reserved, Ordering::Release);
+        }
         if let Some(spaces) = batch.spaces() {
             let counts: Vec<(SpaceId, i64, i64)> = self
                 .databases

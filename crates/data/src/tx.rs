@@ -157,7 +157,7 @@ impl<'t> Tx<'t> {
 
     /// A place for the parts of a new value of a key.
     pub fn new_parts(&mut self, user_key: &[u8]) -> Parts {
-        let version = self.keyspace.take_version(self.batch.pending_mut());
+        let version = self.keyspace.take_version(self.batch);
         Parts { version, slot: key::slot(user_key) }
     }
 

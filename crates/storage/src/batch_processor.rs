@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use bridge::{Fate, Refused, ReplySlot, StorageRequest, StorageResponse, answer_all};
+use bridge::{Fate, Refusal, Refused, ReplySlot, StorageRequest, StorageResponse, answer_all};
 use commands::{Call, Error, Marks, Slice};
 use data::{Batch, Turn};
 use engine::{Durability, SlotId, Stall};
@@ -170,7 +170,13 @@ impl<'s> BatchProcessor<'s> {
         let now = Instant::now();
         for mut request in requests.drain(..) {
             match shared.gate.hold(stall, &mut request, now) {
-                Some(until) => shared.channel.defer(request, until),
+                Some(until) if shared.channel.may_defer(&request) || request.payload.has_begun() => {
+                    shared.channel.defer(request, until);
+                }
+                Some(_) => {
+                    shared.metrics().refusals.add(Refusal::Late, 1);
+                    request.refuse_late(now);
+                }
                 None => self.waiting.push_back(Work::new(request)),
             }
         }

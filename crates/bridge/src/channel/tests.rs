@@ -141,6 +141,22 @@ async fn what_is_put_off_is_taken_in_the_order_of_its_time_and_at_once_when_hast
     assert_eq!(taken.iter().map(|request| request.payload).collect::<Vec<_>>(), [4, 6, 5]);
 }
 
+#[test]
+fn what_is_put_off_leaves_room_for_others() {
+    let (by_count, mailbox) = (channel(4, 1000), Arc::new(Mailbox::default()));
+    for number in 0..2 {
+        let request = request(&mailbox, number, 10, LONG);
+        assert!(by_count.may_defer(&request));
+        by_count.defer(request, Instant::now() + LONG);
+    }
+    assert!(!by_count.may_defer(&request(&mailbox, 2, 10, LONG)));
+    let by_bytes = channel(100, 1000);
+    by_bytes.defer(request(&mailbox, 0, 400, LONG), Instant::now() + LONG);
+    assert!(!by_bytes.may_defer(&request(&mailbox, 1, 200, LONG)));
+    by_bytes.hasten(|_| true);
+    assert!(by_bytes.may_defer(&request(&mailbox, 1, 200, LONG)));
+}
+
 #[tokio::test]
 async fn a_refusal_says_if_the_request_was_put_off_by_a_stall() {
     let (channel, mailbox) = (channel(10, 1000), Arc::new(Mailbox::default()));

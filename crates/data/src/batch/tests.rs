@@ -101,3 +101,21 @@ fn the_hot_tier_forgets_what_is_uncertain() {
     batch.retract(&db.keyspace);
     assert_eq!((records, db.keyspace.hot().stats().records), (1, 0));
 }
+
+#[test]
+fn versions_that_a_failed_batch_reserved_are_reserved_again() {
+    const MORE_THAN_A_BLOCK: u32 = 1_300_000;
+    let db = Db::new();
+    let mut failed = db.batch(|tx| {
+        for _ in 0..MORE_THAN_A_BLOCK {
+            tx.new_parts(b"k");
+        }
+    });
+    failed.clear();
+    let mut used = 0;
+    db.committed(|tx| used = tx.new_parts(b"k").version);
+    let reopened = Keyspace::open(&db.engine, 2).expect("a keyspace");
+    let mut batch = Batch::new();
+    let fresh = Tx::new(&db.engine, &reopened, &mut batch, &db.turn, 0).new_parts(b"k").version;
+    assert!(fresh > used, "{fresh} is handed out again, as {used} was");
+}
