@@ -17,7 +17,7 @@ FUZZ_SECONDS ?= 600
 # Seconds that clients call in each test of linearizability.
 LINEARIZABILITY_SECONDS ?= 30
 
-.PHONY: help setup setup-test build run test test-reference lint fmt compat clients compare crash linearizability isolate fuzz docs
+.PHONY: help setup setup-test build run test test-reference faults lint fmt compat clients compare crash linearizability isolate fuzz docs
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -44,15 +44,21 @@ test: setup-test ## run every test, the black-box ones against a real Redis too
 	cargo test --release --workspace
 	@echo "==> tests of the outside tools"
 	python3 -m unittest discover -q -s scripts -p 'test_*.py'
+	@$(MAKE) --no-print-directory faults
 	@$(MAKE) --no-print-directory test-reference
 
 test-reference: setup-test ## run the black-box tests against a real redis-server: they must be right themselves
 	@echo "==> the black-box tests against a real redis-server"
 	scripts/reference.sh
 
+faults: setup ## inject faults into a server that is built for it: hung storage, panics, dead workers, floods
+	@echo "==> the tests of faults: the program's own crates are built once more, RocksDB is not"
+	cargo test --release -p server --features failpoints --test faults
+
 lint: setup ## check formatting and lints; writes nothing
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets -- -D warnings
+	cargo clippy --release -p server --features failpoints --all-targets -- -D warnings
 
 fmt: ## format the code
 	cargo fmt --all
