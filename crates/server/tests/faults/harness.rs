@@ -155,8 +155,8 @@ impl Counter {
     }
 
     /// Counts until it is told to stop. A connection that is lost is replaced.
-    pub(crate) fn run(&mut self, address: &str, stop: &AtomicBool) {
-        let mut wire = None;
+    pub(crate) fn run(&mut self, first: Wire, address: &str, stop: &AtomicBool) {
+        let mut wire = Some(first);
         while !stop.load(Ordering::Acquire) {
             if wire.is_none() {
                 wire = Wire::try_connect(address).ok();
@@ -204,7 +204,10 @@ pub(crate) fn counting(server: &Server, clients: usize, happens: impl FnOnce()) 
     let mut counters: Vec<Counter> = (0..clients).map(Counter::new).collect();
     thread::scope(|scope| {
         for counter in &mut counters {
-            scope.spawn(|| counter.run(server.address(), &stop));
+            // The server has taken it in before anything happens.
+            let mut wire = server.wire();
+            assert_eq!(call(&mut wire, "PING"), "+PONG");
+            scope.spawn(|| counter.run(wire, server.address(), &stop));
         }
         // Ends the clients even if `happens` panics; the scope waits for them.
         let _stopping = Stopping(&stop);
