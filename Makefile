@@ -80,7 +80,7 @@ crash: build ## kill -9 under load and loss of power, 200 rounds per appendfsync
 	cargo build --release -p testkit
 	$(CARGO_TARGET_DIR)/release/crash --server $(SERVER) --rounds 200 --uptime-max-ms 1000 $(ARGS)
 
-linearizability: build ## concurrent clients, kills in between, and a check that what they saw has an explanation
+linearizability: setup ## concurrent clients, kills in between, and a check that what they saw has an explanation
 	CATAMARAN_LINEARIZABILITY_SECONDS=$(LINEARIZABILITY_SECONDS) \
 		cargo test --release -p server --test linearizability -- --nocapture $(ARGS)
 

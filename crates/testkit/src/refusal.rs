@@ -15,6 +15,8 @@ pub enum Refusal {
     ByItsRules,
     /// It was not executed, and has no effect.
     NotExecuted,
+    /// It was executed, and has its effect; only its reply is lost.
+    Applied,
     /// It may have been executed.
     Unknown,
 }
@@ -26,6 +28,11 @@ impl Refusal {
         let says = |words: &[u8]| error.windows(words.len()).any(|part| part == words);
         if begins(BY_ITS_RULES) {
             Refusal::ByItsRules
+        } else if says(b"not known whether") {
+            // Stands in some of the errors below too.
+            Refusal::Unknown
+        } else if says(b"was applied, but its reply is lost") {
+            Refusal::Applied
         } else if begins(BEFORE_EXECUTION) || says(b"not executed") || says(b"not applied") {
             Refusal::NotExecuted
         } else {
@@ -46,6 +53,9 @@ mod tests {
             ("MISCONF disk full", Refusal::NotExecuted),
             ("UNKNOWN the worker failed; it is not known whether the command was executed", Refusal::Unknown),
             ("ERR storage failed: whatever", Refusal::Unknown),
+            ("MISCONF no space. It is not known whether this write will be there then.", Refusal::Unknown),
+            ("ERR internal error: the command failed and was not applied", Refusal::NotExecuted),
+            ("ERR internal error: the command was applied, but its reply is lost", Refusal::Applied),
         ] {
             assert_eq!(Refusal::of(error.as_bytes()), expected, "{error}");
         }

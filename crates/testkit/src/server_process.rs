@@ -2,12 +2,13 @@
 //!
 //! Only the child that was started here is ever signalled, by its process id, and it never outlives its owner.
 
-use crate::{Client, Value};
+use crate::{Client, Random, Value, seed_from_clock};
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::net::TcpListener;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -23,9 +24,23 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 /// How much of the log an error quotes.
 const LOG_TAIL_BYTES: usize = 2000;
 
+/// Below the ports that systems give to outgoing connections: a client that tries to reach a server while it is down must
+/// not be given the server's own port, which would connect it to itself and keep the server from coming back.
+const PORTS: Range<u16> = 12_000..32_000;
+const PORT_ATTEMPTS_MAX: usize = 100;
+
 /// A port of the loopback interface that nobody listens on at this moment.
 pub fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+    let mut random = Random::new(seed_from_clock() ^ u64::from(std::process::id()) << 32);
+    let mut last = io::Error::other("no port was tried");
+    for _ in 0..PORT_ATTEMPTS_MAX {
+        let port = PORTS.start + random.below(PORTS.len() as u64) as u16;
+        match TcpListener::bind(("127.0.0.1", port)) {
+            Ok(_) => return Ok(port),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 /// A running server, or one that has been stopped and can be started again.

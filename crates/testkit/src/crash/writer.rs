@@ -30,10 +30,14 @@ fn write_pipeline(ledger: &mut Ledger, client: &mut Client, random: &mut Random)
     }
     client.send_raw(&pipeline)?;
     for (target, number) in writes {
-        match client.read_reply()? {
-            Value::Error(text) if Refusal::of(&text) == Refusal::Unknown => ledger.doubt(target, number),
-            Value::Error(_) => ledger.refuse(target, number),
-            _ => ledger.acknowledge(target, number, Instant::now()),
+        let refusal = match client.read_reply()? {
+            Value::Error(text) => Some(Refusal::of(&text)),
+            _ => None,
+        };
+        match refusal {
+            None | Some(Refusal::Applied) => ledger.acknowledge(target, number, Instant::now()),
+            Some(Refusal::Unknown) => ledger.doubt(target, number),
+            Some(Refusal::NotExecuted | Refusal::ByItsRules) => ledger.refuse(target, number),
         }
     }
     Ok(())

@@ -165,7 +165,7 @@ struct Search<'a> {
     seen: HashSet<Configuration>,
     state: State,
     choices: Vec<Choice>,
-    /// Calls with a reply that are not done.
+    /// Calls that must take effect and are not done.
     required: usize,
     longest: Option<(Vec<(usize, bool)>, usize)>,
 }
@@ -177,7 +177,9 @@ impl<'a> Search<'a> {
         for (index, call) in part.calls.iter().enumerate() {
             moments.push((call.begun, false, index));
             match call.outcome {
-                Outcome::Replied { at, .. } | Outcome::Unknown { until: Some(at) } => moments.push((at, true, index)),
+                Outcome::Replied { at, .. } | Outcome::Applied { at } | Outcome::Unknown { until: Some(at) } => {
+                    moments.push((at, true, index))
+                }
                 Outcome::Unknown { until: None } => {}
             }
         }
@@ -199,7 +201,7 @@ impl<'a> Search<'a> {
                 begin_of[call] = number;
             }
         }
-        let replied = |call: &&&Call| matches!(call.outcome, Outcome::Replied { .. });
+        let must_take_effect = |call: &&&Call| !matches!(call.outcome, Outcome::Unknown { .. });
         let mut search = Search {
             part,
             entries,
@@ -212,7 +214,7 @@ impl<'a> Search<'a> {
             seen: HashSet::new(),
             state: vec![None; part.keys.len()],
             choices: Vec::new(),
-            required: part.calls.iter().filter(replied).count(),
+            required: part.calls.iter().filter(must_take_effect).count(),
             longest: None,
         };
         search.advance();
@@ -222,7 +224,7 @@ impl<'a> Search<'a> {
     fn run(mut self, left: &mut u64) -> Verdict {
         let mut at = self.entries[HEAD].next;
         while self.required > 0 {
-            // While a call with a reply is open, its end is in the list, and stops the walk.
+            // While a call that must take effect is open, its end is in the list, and stops the walk.
             let Entry { call, is_end, next, .. } = self.entries[at];
             let state = if is_end { self.without_effect(call) } else { self.with_effect(call) };
             if state.is_some_and(|state| self.choose(call, is_end, state)) {
@@ -310,7 +312,7 @@ impl<'a> Search<'a> {
     }
 
     fn is_required(&self, call: usize) -> bool {
-        matches!(self.part.calls[call].outcome, Outcome::Replied { .. })
+        !matches!(self.part.calls[call].outcome, Outcome::Unknown { .. })
     }
 
     fn advance(&mut self) {

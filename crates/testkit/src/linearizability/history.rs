@@ -56,6 +56,11 @@ pub enum Outcome {
         /// At this moment.
         at: Duration,
     },
+    /// It has taken effect by this moment, but what it replied is not known.
+    Applied {
+        /// When the client heard so.
+        at: Duration,
+    },
     /// It may have taken effect, at the latest at this moment (`None`: any time later), or not at all.
     Unknown {
         /// When at the latest.
@@ -131,6 +136,9 @@ impl fmt::Display for Call {
             Outcome::Replied { reply, at } => {
                 write!(out, "..{:.6} client {}: {} -> ", at.as_secs_f64(), self.client, words.join(" "))?;
                 show_reply(reply, out)
+            }
+            Outcome::Applied { at } => {
+                write!(out, "..{:.6} client {}: {} -> applied", at.as_secs_f64(), self.client, words.join(" "))
             }
             Outcome::Unknown { until } => {
                 let until = until.map_or_else(String::new, |at| format!("{:.6}", at.as_secs_f64()));

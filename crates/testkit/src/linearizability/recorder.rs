@@ -209,6 +209,7 @@ impl<'a> Recorder<'a> {
                         self.recording.refused += 1;
                         continue;
                     }
+                    Refusal::Applied => Outcome::Applied { at },
                     Refusal::Unknown => Outcome::Unknown { until: None },
                 },
                 Ok(reply) => Outcome::Replied { reply, at },

@@ -179,6 +179,14 @@ fn an_unknown_call_takes_no_effect_after_its_server_died() {
 }
 
 #[test]
+fn a_call_that_was_applied_must_show_though_its_reply_is_lost() {
+    let applied = Call { outcome: Outcome::Applied { at: ms(10) }, ..call(0, 10, INCR, NONE) };
+    assert_good(&[applied.clone(), call(11, 12, GET, text("1"))]);
+    assert_bad(&[applied.clone(), call(11, 12, GET, NONE)]);
+    assert_bad(&[applied, call(11, 12, GET, text("2"))]);
+}
+
+#[test]
 fn a_search_that_is_too_long_is_given_up() {
     let history: Vec<Call> = (0..30).map(|_| call(0, 10, INCR, Value::Integer(100))).collect();
     let verdict = check(&history[..1], 0);
@@ -240,7 +248,8 @@ fn small_histories_against_every_order() {
             let operation = random_operation(&mut random, number);
             // The reply of some order, which real time may forbid.
             let reply = super::model::apply(&mut guessed, &operation);
-            history.push(match random.below(6) {
+            history.push(match random.below(7) {
+                6 => Call { outcome: Outcome::Applied { at: ms(ended) }, ..call(begun, ended, operation, NONE) },
                 0 => unknown(begun, Some(ended), operation),
                 1 => unknown(begun, None, operation),
                 _ => call(begun, ended, operation, reply),
@@ -260,7 +269,7 @@ fn small_histories_against_every_order() {
 
 fn some_order_explains(history: &[Call], done: &mut [bool], state: &State) -> bool {
     let end = |call: &Call| match call.outcome {
-        Outcome::Replied { at, .. } => Some(at),
+        Outcome::Replied { at, .. } | Outcome::Applied { at } => Some(at),
         Outcome::Unknown { until } => until,
     };
     let open: Vec<usize> = (0..history.len()).filter(|&index| !done[index]).collect();
@@ -277,7 +286,7 @@ fn some_order_explains(history: &[Call], done: &mut [bool], state: &State) -> bo
         let reply = super::model::apply(&mut after, &history[index].operation);
         let agrees = match &history[index].outcome {
             Outcome::Replied { reply: heard, .. } => *heard == reply,
-            Outcome::Unknown { .. } => true,
+            Outcome::Applied { .. } | Outcome::Unknown { .. } => true,
         };
         done[index] = true;
         let explained = agrees && some_order_explains(history, done, &after)
