@@ -61,7 +61,10 @@ fn dual_runtimes() {
 
 #[test]
 fn dual_runtimes_with_several_storage_threads_and_a_tiny_hot_tier() {
-    run("dual, 4 storage threads, 64 kB hot tier", &plan(&["--storage-threads", "4", "--hot-tier-size", "64kb"]));
+    run(
+        "dual, 4 storage threads, 64 kB hot tier, every write synced",
+        &plan(&["--storage-threads", "4", "--hot-tier-size", "64kb", "--appendfsync", "always"]),
+    );
 }
 
 #[test]

@@ -251,7 +251,7 @@ impl<'a> Search<'a> {
         let mut state = self.state.clone();
         let reply = apply(&mut state, &self.part.operations[call]);
         match &self.part.calls[call].outcome {
-            Outcome::Replied { reply: heard, .. } if *heard != reply => None,
+            Outcome::Replied { reply: heard, .. } if !reply.is(heard) => None,
             _ => Some(state),
         }
     }

@@ -219,7 +219,7 @@ fn random_histories() {
                 history.push(unknown(begun, Some(ended), operation));
                 continue;
             }
-            let reply = super::model::apply(&mut state, &operation);
+            let reply = super::model::apply(&mut state, &operation).to_value();
             history.push(match is_unknown {
                 true => unknown(begun, (random.below(2) == 0).then_some(ended), operation),
                 false => call(begun, ended, operation, reply),
@@ -247,7 +247,7 @@ fn small_histories_against_every_order() {
             let ended = begun + 1 + random.below(8);
             let operation = random_operation(&mut random, number);
             // The reply of some order, which real time may forbid.
-            let reply = super::model::apply(&mut guessed, &operation);
+            let reply = super::model::apply(&mut guessed, &operation).to_value();
             history.push(match random.below(7) {
                 6 => Call { outcome: Outcome::Applied { at: ms(ended) }, ..call(begun, ended, operation, NONE) },
                 0 => unknown(begun, Some(ended), operation),
@@ -285,7 +285,7 @@ fn some_order_explains(history: &[Call], done: &mut [bool], state: &State) -> bo
         let mut after = state.clone();
         let reply = super::model::apply(&mut after, &history[index].operation);
         let agrees = match &history[index].outcome {
-            Outcome::Replied { reply: heard, .. } => *heard == reply,
+            Outcome::Replied { reply: heard, .. } => reply.is(heard),
             Outcome::Applied { .. } | Outcome::Unknown { .. } => true,
         };
         done[index] = true;
