@@ -30,6 +30,7 @@ fn plan(options: &[&str]) -> Plan {
         clients: 8,
         groups: 3,
         keys_per_group: 3,
+        long_value_every: 50,
         kills: (duration.as_secs_f64() / KILL_INTERVAL.as_secs_f64()) as u32,
         duration,
         rest: Duration::from_millis(1),
@@ -83,6 +84,14 @@ fn a_single_runtime_with_several_threads_and_a_tiny_hot_tier() {
     let options =
         ["--runtime-mode", "single", "--network-threads", "3", "--storage-threads", "3", "--hot-tier-size", "64kb"];
     run("single, 3 threads, 64 kB hot tier", &plan(&options));
+}
+
+/// Long values are kept in parts, which a read must not mix.
+#[test]
+fn long_values() {
+    let options = ["--storage-threads", "4", "--hot-tier-size", "64kb"];
+    let plan = Plan { long_value_every: 2, kills: 0, groups: 1, keys_per_group: 2, ..plan(&options) };
+    run("dual, 4 storage threads, long values", &plan);
 }
 
 /// Without this the tests above could be blind: one stale reply among thousands has to be found.

@@ -12,8 +12,7 @@ const PIPELINE_MAX: u64 = 3;
 /// Keys of the clients that only make noise, so that a small hot tier has something to evict.
 const NOISE_KEYS: u64 = 5000;
 const NOISE_VALUE_BYTES: usize = 200;
-/// One value in so many is long, so that it is kept in another way than short ones.
-const LONG_VALUE_EVERY: u64 = 50;
+/// More than a server may keep in one record.
 const LONG_VALUE_BYTES: usize = 20_000;
 /// Between two attempts to connect while the server is down.
 const RECONNECT_INTERVAL: Duration = Duration::from_millis(2);
@@ -33,6 +32,8 @@ pub struct Plan {
     pub groups: usize,
     /// Keys of a group.
     pub keys_per_group: usize,
+    /// One value in so many is long, so that it is kept in another way than short ones.
+    pub long_value_every: u64,
     /// How many times the server is killed and restarted, at even distances.
     pub kills: u32,
     /// How long the clients call.
@@ -243,7 +244,7 @@ impl<'a> Recorder<'a> {
     fn value(&mut self) -> Vec<u8> {
         self.values += 1;
         let number = (self.client as u64 + 1) * 1_000_000_000 + self.values * 1000;
-        if self.random.below(LONG_VALUE_EVERY) == 0 {
+        if self.random.below(self.plan.long_value_every) == 0 {
             return format!("{number}:{}", "l".repeat(LONG_VALUE_BYTES)).into_bytes();
         }
         if self.random.below(2) == 0 { number.to_string() } else { format!("text-{number}") }.into_bytes()
