@@ -31,7 +31,8 @@ impl<'t> Tx<'t> {
 
     /// What the transaction reads: the batch's own writes included.
     pub fn view(&self) -> View<'_> {
-        View::new(self.engine.view(), self.keyspace, self.turn, self.db).through(self.batch)
+        // Whoever writes has latched what it looks at.
+        View::new(self.engine.view(), self.keyspace, self.turn, self.db).through(self.batch).latched(true)
     }
 
     /// The same transaction in another database.

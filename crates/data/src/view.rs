@@ -80,7 +80,7 @@ impl<'v> View<'v> {
         View { has_pool: true, ..self }
     }
 
-    /// The same for a worker that holds the latches of the keys: what it finds may be kept in the hot tier.
+    /// The same for a worker that holds the latches of the keys: it may look in the hot tier, and keep there what it finds.
     pub fn latched(self, has_latch: bool) -> Self {
         View { has_latch, ..self }
     }
@@ -89,6 +89,12 @@ impl<'v> View<'v> {
     /// may not: it is run again on the reader pool.
     pub fn admit(&self, bytes: u64) -> Result<()> {
         if self.has_pool && bytes > WORKER_READ_BYTES_MAX { Err(Error::TooLong) } else { Ok(()) }
+    }
+
+    /// Says whether a value that lies in parts may be read here. Without the latch of its key others could remove the parts
+    /// after its header was read, so it is read from a snapshot then, on the reader pool.
+    pub fn admit_parts(&self) -> Result<()> {
+        if self.has_pool && !self.has_latch { Err(Error::TooLong) } else { Ok(()) }
     }
 
     /// The same for a read of so many keys.
@@ -241,12 +247,17 @@ impl<'v> View<'v> {
         if self.engine.is_snapshot() {
             return Ok(self.engine.get(Family::Keys, key)?);
         }
+        if !self.has_latch {
+            // Whoever has the latch may be between its commit and its publication, where the hot tier is behind the disk, and
+            // for some keys of the batch only: two reads, of which one looked here, could see the batch come and go.
+            return Ok(self.engine.get(Family::Keys, key)?);
+        }
         let hot = self.keyspace.hot();
         if let Some(record) = hot.get(key) {
             return Ok(Some(Value::Shared(record)));
         }
         let stored = self.engine.get(Family::Keys, key)?;
-        if let Some(record) = stored.as_deref().filter(|_| self.has_latch) {
+        if let Some(record) = stored.as_deref() {
             hot.fill(key, record);
         }
         Ok(stored)

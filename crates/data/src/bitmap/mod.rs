@@ -59,10 +59,16 @@ pub fn set(tx: &mut Tx<'_>, key: &[u8], old: Option<Meta>, at: u64, set: bool) -
     Ok(was)
 }
 
+/// Says whether so many bytes of a string may be looked at here.
+fn admit(view: &View<'_>, text: &Text<'_>, bytes: &Range<u64>) -> Result<()> {
+    view.admit(bytes.end.saturating_sub(bytes.start))?;
+    if text.whole().is_none() { view.admit_parts() } else { Ok(()) }
+}
+
 /// How many bits of a range are set. What lies behind the end is clear.
 pub fn count(view: &View<'_>, text: &Text<'_>, range: Range<u64>) -> Result<u64> {
     let bytes = bytes_of(&range);
-    view.admit(bytes.end.saturating_sub(bytes.start))?;
+    admit(view, text, &bytes)?;
     let mut chunks = text.chunks(view, bytes);
     let mut total = 0;
     while let Some((number, bytes)) = chunks.next()? {
@@ -75,7 +81,7 @@ pub fn count(view: &View<'_>, text: &Text<'_>, range: Range<u64>) -> Result<u64>
 /// The first bit of a range that is set, or clear. The range ends where the string does, or before.
 pub fn find(view: &View<'_>, text: &Text<'_>, range: Range<u64>, set: bool) -> Result<Option<u64>> {
     let bytes = bytes_of(&range);
-    view.admit(bytes.end.saturating_sub(bytes.start))?;
+    admit(view, text, &bytes)?;
     let mut chunks = text.chunks(view, bytes);
     // Up to here nothing was found.
     let mut at = range.start;

@@ -94,6 +94,7 @@ impl<'v> Text<'v> {
             visit(&self.found.body()[range.start as usize..range.end as usize]);
             return Ok(());
         };
+        view.admit_parts()?;
         let chunk_len = CHUNK_LEN as u64;
         if range.end.div_ceil(chunk_len) - range.start / chunk_len > POINT_READS_MAX {
             return scan_chunks(view, parts, range, visit);

@@ -278,3 +278,38 @@ fn damaged_records_are_reported() {
     drop(text);
     assert!(matches!(db.write_at(0, b"b"), Err(Error::BadRecord(_))));
 }
+
+/// Between a commit and its publication the hot tier is behind, and of two keys that were written together perhaps for one only.
+#[test]
+fn a_read_without_the_latch_does_not_look_in_the_hot_tier() {
+    let mut db = Db::new();
+    db.keyspace = db.keyspace.with_hot_tier(1 << 20);
+    db.set(b"old");
+    db.commit();
+    db.set(b"new");
+    db.engine.commit(db.batch.pending(), Durability::Process).expect("a commit that is not published yet");
+    let body = |latched: bool| {
+        let view = View::new(db.engine.view(), &db.keyspace, &db.turn, 0).latched(latched);
+        view.find(KEY).expect("find").expect("the key is there").body().to_vec()
+    };
+    assert_eq!(body(true), b"old", "the hot tier is not behind, so the test shows nothing");
+    assert_eq!(body(false), b"new");
+}
+
+/// Its parts could be removed by others after its header was read.
+#[test]
+fn a_value_in_parts_is_read_with_the_latch_or_from_a_snapshot() {
+    let mut db = Db::new();
+    let long = vec![b'x'; INLINE_LEN_MAX + 1];
+    db.set(&long);
+    db.commit();
+    let read = |view: View<'_>| {
+        let found = view.find(KEY)?.expect("the key is there");
+        Text::new(found)?.to_vec(&view)
+    };
+    let live = View::new(db.engine.view(), &db.keyspace, &db.turn, 0).before_pool();
+    assert!(matches!(read(live), Err(Error::TooLong)));
+    assert_eq!(read(live.latched(true)).expect("a read"), long);
+    let snapshot = db.engine.snapshot();
+    assert_eq!(read(View::new(snapshot.view(), &db.keyspace, &db.turn, 0)).expect("a read"), long);
+}
