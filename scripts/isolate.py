@@ -185,7 +185,7 @@ def long_read(bench: Bench) -> Repeat:
 
 
 def stalled_flood(bench: Bench) -> contextlib.AbstractContextManager:
-    return Both(Hang(bench.disk, 0.5, bench.sizes.hang_s, ".sst"), Flood(bench.port, bench.sizes.keys))
+    return Both(Hang(bench.disk, 0.5, bench.sizes.hang_s, "write .sst"), Flood(bench.port, bench.sizes.keys))
 
 
 class Both(contextlib.AbstractContextManager):

@@ -16,8 +16,7 @@ from pathlib import Path
 import workload
 from processes import end_group, launch
 
-SHIM = Path(__file__).resolve().parent.parent / "crates" / "testkit" / "shim" / "hungdisk.c"
-CONTROL_BYTES = 32  # of the shim
+SHIM = Path(__file__).resolve().parent.parent / "crates" / "testkit" / "shim" / "faultdisk.c"
 REPLY_LIMIT_S = 120
 
 
@@ -298,39 +297,42 @@ class Disk:
 
     def __init__(self, directory: Path, name: str):
         self.name = name
-        self.library = directory / "hungdisk.so"
+        self.library = directory / "faultdisk.so"
         compiler = os.environ.get("CC", "cc").split()[-1]
-        subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", str(self.library), str(SHIM)], check=True)
-        self.control = directory / "hungdisk.control"
-        self.control.write_bytes(bytes(CONTROL_BYTES))
+        command = [compiler, "-shared", "-fPIC", "-O2", "-o", str(self.library), str(SHIM), "-ldl", "-lpthread"]
+        subprocess.run(command, check=True)
+        self.control = directory / "rules"
+        self.go_on()
 
     def environment(self, data: Path) -> dict[str, str]:
         root = data.resolve() / self.name
-        return {"LD_PRELOAD": str(self.library), "HUNGDISK_ROOT": str(root), "HUNGDISK_CONTROL": str(self.control)}
+        return {"LD_PRELOAD": str(self.library), "FAULTDISK_ROOT": str(root), "FAULTDISK_CONTROL": str(self.control)}
 
-    def hang(self, names_end: str = "") -> None:
-        self._write(b"\1" + names_end.encode())
+    def hang(self, rule: str = "* *") -> None:
+        """Operations and files as the shim names them."""
+        self._write(f"{rule} hang\n")
 
     def go_on(self) -> None:
-        self._write(b"\0")
+        self._write("")
 
-    def _write(self, state: bytes) -> None:
-        with open(self.control, "r+b") as file:
-            file.write(state.ljust(CONTROL_BYTES, b"\0"))
+    def _write(self, rules: str) -> None:
+        new = self.control.with_suffix(".new")
+        new.write_text(rules)
+        new.rename(self.control)
 
 
 class Hang(Trouble):
     """Lets the disk hang for a while."""
 
-    def __init__(self, disk: Disk, after_s: float, seconds: float, names_end: str = ""):
+    def __init__(self, disk: Disk, after_s: float, seconds: float, rule: str = "* *"):
         super().__init__()
-        self.disk, self.after_s, self.seconds, self.names_end = disk, after_s, seconds, names_end
+        self.disk, self.after_s, self.seconds, self.rule = disk, after_s, seconds, rule
         self.began = self.ended = 0.0
 
     def run(self) -> None:
         self.over.wait(self.after_s)
         self.began = time.monotonic()
-        self.disk.hang(self.names_end)
+        self.disk.hang(self.rule)
         self.over.wait(self.seconds)
         self.disk.go_on()
         self.ended = time.monotonic()
