@@ -27,6 +27,9 @@ const VARIANTS: [&[&str]; 3] = [
     &["--hot-tier-size", "64kb", "--write-buffer-size", "1mb", "--storage-threads", "3"],
 ];
 
+/// Longest time from the first write to a loss of power with `everysec`: long enough for several of its syncs.
+const EVERYSEC_UPTIME_MAX: Duration = Duration::from_secs(5);
+
 /// With `everysec`, the oldest write that a loss of power may take: the second between two syncs, and as long again for
 /// the sync itself on a busy disk. Redis too promises no more than two.
 const EVERYSEC_LOSS_MAX: Duration = Duration::from_secs(2);
@@ -59,6 +62,9 @@ fn execute() -> io::Result<bool> {
 fn execute_mode(command_line: &CommandLine, mode: &str, loss: Loss, rounds: u64) -> io::Result<bool> {
     let mut plan = Plan { loss, rounds, ..command_line.plan.clone() };
     plan.options.extend(["--appendfsync".to_owned(), mode.to_owned()]);
+    if mode == "everysec" && loss == Loss::Power {
+        plan.uptime_max = plan.uptime_max.max(EVERYSEC_UPTIME_MAX);
+    }
     let what = if loss == Loss::Power { "loss of power" } else { "kill -9" };
     println!("appendfsync {mode}, {what}: {rounds} rounds, seed {}", plan.seed);
     let begun = Instant::now();
