@@ -6,10 +6,13 @@
 
 use std::env;
 use std::io::{self, Write};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
-use testkit::linearizability::{Call, Operation, Outcome, Plan, Recording, Verdict, check, record};
-use testkit::{Value, seed_from_clock};
+use testkit::linearizability::{Call, Disturbance, Operation, Outcome, Plan, Recording, Verdict, check, record};
+use testkit::{FaultDisk, ServerProcess, Value, seed_from_clock};
 
 const SECONDS_DEFAULT: f64 = 2.0;
 /// The server is killed about this often.
@@ -39,7 +42,12 @@ fn plan(options: &[&str]) -> Plan {
 }
 
 fn run(name: &str, plan: &Plan) -> Recording {
-    let recording = record(plan).unwrap_or_else(|error| panic!("{name}, CATAMARAN_SEED={}: {error}", plan.seed));
+    run_disturbed(name, plan, &())
+}
+
+fn run_disturbed(name: &str, plan: &Plan, disturbance: &dyn Disturbance) -> Recording {
+    let recording =
+        record(plan, disturbance).unwrap_or_else(|error| panic!("{name}, CATAMARAN_SEED={}: {error}", plan.seed));
     let is_unknown = |call: &&Call| matches!(call.outcome, Outcome::Unknown { .. });
     let (calls, refused) = (recording.history.len(), recording.refused);
     let unknown = recording.history.iter().filter(is_unknown).count();
@@ -90,8 +98,56 @@ fn a_single_runtime_with_several_threads_and_a_tiny_hot_tier() {
 #[test]
 fn long_values() {
     let options = ["--storage-threads", "4", "--hot-tier-size", "64kb"];
-    let plan = Plan { long_value_every: 2, kills: 0, groups: 1, keys_per_group: 2, ..plan(&options) };
+    let plan = Plan { clients: 4, long_value_every: 4, keys_per_group: 1, ..plan(&options) };
     run("dual, 4 storage threads, long values", &plan);
+}
+
+/// A disk that hangs for a while now and then, longer than requests may wait for storage.
+#[derive(Default)]
+struct HangingDisk(OnceLock<FaultDisk>);
+
+impl Disturbance for HangingDisk {
+    fn prepare(&self, server: &mut ServerProcess) -> io::Result<()> {
+        let disk = FaultDisk::new(&server.dir())?;
+        server.set_environment(disk.environment());
+        let _ = self.0.set(disk);
+        Ok(())
+    }
+
+    fn disturb(&self, is_over: &AtomicBool) {
+        let disk = self.0.get().expect("the disk was made before the start");
+        while !is_over.load(Ordering::Relaxed) {
+            thread::sleep(Duration::from_millis(100));
+            disk.set(&["write .log hang", "sync .log hang"]).expect("a writable directory");
+            thread::sleep(Duration::from_millis(250));
+            disk.heal().expect("a writable directory");
+        }
+    }
+}
+
+#[test]
+fn a_disk_that_hangs_now_and_then() {
+    let options = ["--storage-threads", "3", "--hot-tier-size", "64kb", "--storage-queue-timeout", "100"];
+    run_disturbed("dual, 3 storage threads, a disk that hangs", &plan(&options), &HangingDisk::default());
+}
+
+/// Panics in and around handlers and commits, workers that die, and a pause between a commit and its publication.
+#[cfg(feature = "failpoints")]
+#[test]
+fn panics_and_dead_workers() {
+    let points = [
+        ("storage-handler", "0.3%panic"),
+        ("storage-encode", "0.3%panic"),
+        ("storage-commit", "0.3%panic"),
+        ("storage-committed", "0.3%panic"),
+        ("storage-publish", "0.3%panic->10%sleep(2)"),
+        ("storage-worker", "0.2%panic"),
+        ("engine-write", "0.3%return(busy)"),
+    ];
+    let arm = |(point, actions)| ["DEBUG", "FAILPOINT", point, actions].map(str::to_owned).to_vec();
+    let options = ["--enable-debug-command", "yes", "--storage-threads", "3", "--hot-tier-size", "64kb"];
+    let plan = Plan { preparations: points.map(arm).to_vec(), ..plan(&options) };
+    run("dual, 3 storage threads, injected panics", &plan);
 }
 
 /// Without this the tests above could be blind: one stale reply among thousands has to be found.

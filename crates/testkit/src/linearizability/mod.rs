@@ -20,7 +20,7 @@ mod recorder;
 
 pub use checker::{Verdict, Violation, check};
 pub use history::{Call, Condition, Key, Operation, Outcome};
-pub use recorder::{Plan, Recording, record};
+pub use recorder::{Disturbance, Plan, Recording, record};
 
 #[cfg(test)]
 mod tests;

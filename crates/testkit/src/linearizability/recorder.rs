@@ -14,6 +14,9 @@ const NOISE_KEYS: u64 = 5000;
 const NOISE_VALUE_BYTES: usize = 200;
 /// More than a server may keep in one record.
 const LONG_VALUE_BYTES: usize = 20_000;
+/// How long the reads at the end may be refused.
+const LAST_READ_LIMIT: Duration = Duration::from_secs(60);
+const LAST_READ_INTERVAL: Duration = Duration::from_millis(20);
 /// Between two attempts to connect while the server is down.
 const RECONNECT_INTERVAL: Duration = Duration::from_millis(2);
 
@@ -44,6 +47,20 @@ pub struct Plan {
     pub seed: u64,
 }
 
+/// What happens to the server while clients call it, beside kills.
+pub trait Disturbance: Sync {
+    /// Called before the server's first start.
+    fn prepare(&self, _server: &mut ServerProcess) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Runs on a thread of its own until it is over, and leaves the server undisturbed.
+    fn disturb(&self, _is_over: &AtomicBool) {}
+}
+
+/// Nothing.
+impl Disturbance for () {}
+
 /// What was recorded.
 #[derive(Debug)]
 pub struct Recording {
@@ -54,8 +71,10 @@ pub struct Recording {
 }
 
 /// Starts the server and lets clients call it. The last calls of the history read every key.
-pub fn record(plan: &Plan) -> io::Result<Recording> {
-    let mut server = ServerProcess::start(&plan.server, &plan.options)?;
+pub fn record(plan: &Plan, disturbance: &dyn Disturbance) -> io::Result<Recording> {
+    let mut server = ServerProcess::prepare(&plan.server, &plan.options)?;
+    disturbance.prepare(&mut server)?;
+    server.restart()?;
     prepare(&server, plan)?;
     let start = Instant::now();
     let is_over = AtomicBool::new(false);
@@ -73,10 +92,12 @@ pub fn record(plan: &Plan) -> io::Result<Recording> {
             })
             .collect();
         let noise = scope.spawn(|| make_noise(address, plan.seed, &is_over));
+        let disturbing = scope.spawn(|| disturbance.disturb(&is_over));
         let killed = kill_in_between(&mut server, plan, start, &mut deaths);
         is_over.store(true, Ordering::Relaxed);
         let joined: Vec<_> = clients.into_iter().map(|client| client.join()).collect();
-        (joined, killed.and_then(|()| noise.join().map_err(|_| io::Error::other("the noise panicked"))))
+        let others = [noise.join(), disturbing.join()].into_iter().collect::<Result<Vec<()>, _>>();
+        (joined, killed.and_then(|()| others.map_err(|_| io::Error::other("the noise or the disturbance panicked"))))
     });
     killed?;
     let mut whole = Recording { history: Vec::new(), refused: 0 };
@@ -129,13 +150,20 @@ fn kill_in_between(
 
 fn read_all(server: &ServerProcess, plan: &Plan, start: Instant, history: &mut Vec<Call>) -> io::Result<()> {
     let mut client = server.client()?;
+    let deadline = Instant::now() + LAST_READ_LIMIT;
     for key in 0..plan.groups * plan.keys_per_group {
         let operation = Operation::Get(key);
-        let begun = start.elapsed();
-        let reply = client.command(&operation.words())?;
-        if let Value::Error(text) = &reply {
-            return Err(io::Error::other(format!("the last read: {}", String::from_utf8_lossy(text))));
-        }
+        let (begun, reply) = loop {
+            let begun = start.elapsed();
+            match client.command(&operation.words())? {
+                // What has disturbed it may take a moment to pass.
+                Value::Error(_) if Instant::now() < deadline => thread::sleep(LAST_READ_INTERVAL),
+                Value::Error(text) => {
+                    return Err(io::Error::other(format!("the last read: {}", String::from_utf8_lossy(&text))));
+                }
+                reply => break (begun, reply),
+            }
+        };
         let outcome = Outcome::Replied { reply, at: start.elapsed() };
         history.push(Call { client: plan.clients, operation, begun, outcome });
     }
