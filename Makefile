@@ -82,7 +82,7 @@ crash: build ## kill -9 under load and loss of power, 200 rounds per appendfsync
 
 linearizability: setup ## concurrent clients, kills in between, and a check that what they saw has an explanation
 	CATAMARAN_LINEARIZABILITY_SECONDS=$(LINEARIZABILITY_SECONDS) \
-		cargo test --release -p server --test linearizability -- --nocapture $(ARGS)
+		cargo test --release -p server --features failpoints --test linearizability -- --nocapture $(ARGS)
 
 isolate: build ## two runtimes against one while storage is in trouble: latencies from outside, into docs/isolation.md
 	@scripts/setup.sh test
