@@ -3,11 +3,15 @@
 use std::fs;
 
 use commands::facts::{CpuFacts, MemoryFacts};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Clock ticks a second in `/proc`: fixed in Linux's interface to programs.
 const TICKS_PER_SECOND: f64 = 100.0;
 /// Bytes of a page as `/proc/self/statm` counts them on the platforms that are supported.
 const PAGE_BYTES: u64 = 4096;
+
+/// Descriptors beside those of clients: the database's files above all, which all stay open.
+const FILES_BESIDE_CLIENTS: u64 = 1024;
 
 /// The machine, as far as defaults depend on it.
 #[derive(Clone, Debug)]
@@ -34,6 +38,22 @@ impl Machine {
             std::env::consts::ARCH
         );
         Machine { cores, memory_bytes: total.min(limit), os }
+    }
+
+    /// Raises this process's limit of open files, as far as the system lets it, so that there is room for a number of
+    /// clients. Returns for how many there is.
+    pub fn room_for_clients(wanted: u64) -> u64 {
+        let limit = getrlimit(Resource::Nofile);
+        let (current, maximum) = (limit.current.unwrap_or(u64::MAX), limit.maximum.unwrap_or(u64::MAX));
+        let needed = wanted.saturating_add(FILES_BESIDE_CLIENTS).min(maximum);
+        let mut reached = current;
+        if current < needed {
+            match setrlimit(Resource::Nofile, Rlimit { current: Some(needed), maximum: limit.maximum }) {
+                Ok(()) => reached = needed,
+                Err(error) => tracing::warn!(%error, "the limit of open files stays at {current}"),
+            }
+        }
+        reached.saturating_sub(FILES_BESIDE_CLIENTS).min(wanted)
     }
 }
 
@@ -70,4 +90,18 @@ fn memory_total() -> Option<u64> {
 
 fn read(path: &str) -> Option<String> {
     Some(fs::read_to_string(path).ok()?.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_of_open_files_is_raised_as_far_as_it_goes() {
+        assert_eq!(Machine::room_for_clients(1), 1);
+        let room = Machine::room_for_clients(u64::MAX);
+        let limit = getrlimit(Resource::Nofile);
+        assert_eq!(limit.current, limit.maximum);
+        assert_eq!(room, limit.maximum.unwrap_or(u64::MAX).saturating_sub(FILES_BESIDE_CLIENTS));
+    }
 }

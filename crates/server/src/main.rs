@@ -71,6 +71,11 @@ fn serve(config: Config, log: &logging::Log, pidfile: Option<&std::path::Path>) 
     for (name, why) in config.ignored() {
         tracing::warn!("option '{name}' is ignored: {why}");
     }
+    let wanted = config.get_int("maxclients").unsigned_abs();
+    let room = Machine::room_for_clients(wanted);
+    if room < wanted {
+        tracing::warn!("the limit of open files leaves room for {room} clients, not for {wanted} (maxclients)");
+    }
     if let Some(path) = pidfile
         && let Err(error) = std::fs::write(path, format!("{}\n", std::process::id()))
     {
