@@ -129,15 +129,21 @@ impl Control for ServerControl {
     fn facts(&self) -> Facts {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let mut memory = self.observer.memory();
-        let config = self.config.lock();
-        memory.maxmemory_bytes = config.get_bytes("maxmemory");
-        config.get_enum("maxmemory-policy").clone_into(&mut memory.maxmemory_policy);
+        let (hz, aof_enabled);
+        {
+            // Held for moments: network threads ask for options too.
+            let config = self.config.lock();
+            memory.maxmemory_bytes = config.get_bytes("maxmemory");
+            config.get_enum("maxmemory-policy").clone_into(&mut memory.maxmemory_policy);
+            hz = config.get_int("hz").unsigned_abs();
+            aof_enabled = config.get_bool("appendonly");
+        }
         let metrics = self.channel.metrics();
         let silent = |part: &RuntimePart| metrics.age_of(part.last_beat_ns());
         Facts {
             server: ServerFacts {
                 now_unix_us: u64::try_from(now.as_micros()).unwrap_or(u64::MAX),
-                hz: config.get_int("hz").unsigned_abs(),
+                hz,
                 ..self.server.clone()
             },
             crossing: self.crossing(),
@@ -147,7 +153,7 @@ impl Control for ServerControl {
             memory,
             cpu: self.observer.cpu(),
             log_lines_dropped: self.lost_lines.count(),
-            aof_enabled: config.get_bool("appendonly"),
+            aof_enabled,
             ..Facts::default()
         }
     }

@@ -1,9 +1,11 @@
 //! The log: `tracing`, as text or JSON, to the standard output or `logfile`, at Redis's levels.
 //!
 //! A thread of its own writes the lines out, so that whoever has something to say does not wait for the disk or pipe that
-//! takes them. Lines that do not fit its queue are dropped and counted.
+//! takes them. Lines that do not fit its queue are dropped and counted. Panics are lines of the log too.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fs::OpenOptions;
+use std::panic::PanicHookInfo;
 use std::sync::Arc;
 
 use tracing::level_filters::LevelFilter;
@@ -68,12 +70,24 @@ pub fn start(config: &Config) -> std::io::Result<Log> {
     if tracing_subscriber::registry().with(filter).with(layer).try_init().is_err() {
         tracing::debug!("logging was started before");
     }
+    std::panic::set_hook(Box::new(tell_panic));
     let level = LogLevel(Arc::new(move |level| {
         if handle.modify(|current| *current = level).is_err() {
             tracing::warn!("the log level could not be changed");
         }
     }));
     Ok(Log { level, lost_lines, _writer: writer })
+}
+
+/// Writes a panic to the log, like any other line, instead of to the standard error, which may block.
+fn tell_panic(panic: &PanicHookInfo<'_>) {
+    let thread = std::thread::current();
+    let location = panic.location().map(ToString::to_string).unwrap_or_default();
+    let text = panic.payload_as_str().unwrap_or("no text");
+    // Captured only where RUST_BACKTRACE asks for it.
+    let backtrace = Backtrace::capture();
+    let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+    tracing::error!(thread = thread.name().unwrap_or_default(), location, panic = text, backtrace, "a thread panicked");
 }
 
 fn level_of(word: &str) -> LevelFilter {
