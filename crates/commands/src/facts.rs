@@ -194,6 +194,28 @@ pub struct CrossingFacts {
     pub supervision: SupervisionFacts,
 }
 
+/// What a storage worker told of itself last.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WorkerFacts {
+    /// `resting`, `busy`, `dead` or `absent`.
+    pub vitality: &'static str,
+    /// How long ago it told so, in ms.
+    pub silent_ms: u64,
+    /// The request in hand, where it is busy; else the last one.
+    pub request: u64,
+    /// Turns that it has finished.
+    pub turns: u64,
+    /// Times that it was replaced.
+    pub restarts: u64,
+}
+
+impl WorkerFacts {
+    /// How long it has had the same request in hand, or has been dead, in ms; zero if it rests.
+    pub fn held_up_ms(&self) -> u64 {
+        if self.vitality == "resting" { 0 } else { self.silent_ms }
+    }
+}
+
 /// How storage is, seen from the network runtime.
 #[derive(Clone, Debug, Default)]
 pub struct SupervisionFacts {
@@ -215,6 +237,8 @@ pub struct SupervisionFacts {
     pub deferred: u64,
     /// Commits that failed.
     pub failed_commits: u64,
+    /// The storage workers.
+    pub workers: Vec<WorkerFacts>,
 }
 
 /// The storage runtime's side, as last published by it.

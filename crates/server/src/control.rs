@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use bridge::{MessageChannel, Refusal, RuntimePart};
-use commands::facts::{CrossingFacts, Facts, Health, ServerFacts, StorageFacts, SupervisionFacts};
+use bridge::{MessageChannel, Refusal, RuntimePart, Sign};
+use commands::facts::{CrossingFacts, Facts, Health, ServerFacts, StorageFacts, SupervisionFacts, WorkerFacts};
 use commands::{Configuring, Error, Result, RuntimeName, Shutdown, Slice};
 use network::Control;
 use parking_lot::Mutex;
@@ -117,6 +117,7 @@ impl ServerControl {
             runtime_restarts: load(&metrics.runtime_restarts),
             deferred: load(&metrics.channel.deferred),
             failed_commits: load(&metrics.failed_commits),
+            workers: self.channel.heartbeats().signs(Instant::now()).into_iter().map(worker_facts).collect(),
         }
     }
 }
@@ -233,6 +234,16 @@ impl Control for ServerControl {
         if self.shutdown.try_send(how).is_err() {
             tracing::debug!("a shutdown is under way");
         }
+    }
+}
+
+fn worker_facts(sign: Sign) -> WorkerFacts {
+    WorkerFacts {
+        vitality: sign.vitality.name(),
+        silent_ms: ms(sign.silent),
+        request: sign.request,
+        turns: sign.turns,
+        restarts: sign.restarts,
     }
 }
 

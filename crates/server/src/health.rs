@@ -3,7 +3,7 @@
 //! | part              | degraded                                  | failed: not ready                                           |
 //! |-------------------|-------------------------------------------|-------------------------------------------------------------|
 //! | `network_runtime` |                                           | a thread does not turn; the server starts or stops          |
-//! | `storage_runtime` |                                           | its probe is not polled                                     |
+//! | `storage_runtime` | a worker is held up or dead               | all are; its probe is not polled; the circuit is open       |
 //! | `channel`         | requests wait long, but are taken         | requests wait long, and none is taken                       |
 //! | `rocksdb`         | holds writes back; refuses writes; silent | a sync has failed: writes are refused until a restart       |
 //!
@@ -11,7 +11,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use commands::facts::{Condition, Facts, Health, PartHealth};
+use commands::facts::{Condition, Facts, Health, PartHealth, WorkerFacts};
 use parking_lot::Mutex;
 
 /// A runtime whose probe was not polled for so long has failed. A probe runs ten times a second; with the time between
@@ -96,9 +96,36 @@ fn network(facts: &Facts) -> (&'static str, Found) {
 
 fn storage(facts: &Facts) -> (&'static str, Found) {
     let silent_ms = facts.storage_runtime.silent_ms;
-    let is_silent = Duration::from_millis(silent_ms) > SILENT_MAX;
-    let found = is_silent.then(|| (Condition::Failed, format!("no task was polled for {silent_ms} ms")));
+    let (workers, circuit) = (&facts.crossing.supervision.workers, facts.crossing.supervision.circuit);
+    // In `runtime-mode single` and under load a worker may also be late because others have its thread: then it is
+    // no better for those who wait.
+    let held_up: Vec<(usize, &WorkerFacts)> = workers
+        .iter()
+        .enumerate()
+        .filter(|(_, worker)| Duration::from_millis(worker.held_up_ms()) > SILENT_MAX)
+        .collect();
+    let found = match held_up.first() {
+        _ if Duration::from_millis(silent_ms) > SILENT_MAX => {
+            Some((Condition::Failed, format!("no task was polled for {silent_ms} ms")))
+        }
+        _ if circuit == "open" => {
+            Some((Condition::Failed, "the circuit is open: requests are refused at once".to_owned()))
+        }
+        Some(_) if held_up.len() == workers.len() => Some((Condition::Failed, held_up_text(&held_up))),
+        Some(_) => Some((Condition::Degraded, held_up_text(&held_up))),
+        None if circuit == "half-open" => {
+            Some((Condition::Degraded, "the circuit is half open: one request is let in at a time".to_owned()))
+        }
+        None => None,
+    };
     ("storage_runtime", found)
+}
+
+fn held_up_text(workers: &[(usize, &WorkerFacts)]) -> String {
+    let told = workers.iter().map(|(number, worker)| {
+        format!("worker {number} is {} with request {} for {} ms", worker.vitality, worker.request, worker.silent_ms)
+    });
+    told.collect::<Vec<_>>().join("; ")
 }
 
 fn channel(facts: &Facts) -> (&'static str, Found) {
@@ -150,6 +177,18 @@ mod tests {
         assert_eq!(conditions(|facts| facts.network_runtime.silent_ms = 501), [Failed, Ok, Ok, Ok]);
         assert_eq!(conditions(|facts| facts.server.shutting_down = true), [Failed, Ok, Ok, Ok]);
         assert_eq!(conditions(|facts| facts.storage_runtime.silent_ms = 501), [Ok, Failed, Ok, Ok]);
+        let workers = |vitalities: &[&'static str], circuit| {
+            let worker = |&vitality: &&'static str| WorkerFacts { vitality, silent_ms: 501, ..WorkerFacts::default() };
+            conditions(|facts| {
+                facts.crossing.supervision.workers = vitalities.iter().map(worker).collect();
+                facts.crossing.supervision.circuit = circuit;
+            })[1]
+        };
+        assert_eq!(workers(&["resting", "resting"], "closed"), Ok);
+        assert_eq!(workers(&["resting", "busy"], "closed"), Degraded);
+        assert_eq!(workers(&["dead", "busy"], "closed"), Failed);
+        assert_eq!(workers(&["resting"], "open"), Failed);
+        assert_eq!(workers(&["resting"], "half-open"), Degraded);
         let waits = |taken_ms| {
             conditions(|facts| (facts.crossing.oldest_wait_ms, facts.crossing.last_take_ms) = (501, taken_ms))
         };

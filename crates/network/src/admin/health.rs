@@ -43,7 +43,7 @@ fn details(part: &str, facts: &Facts) -> Map<String, Value> {
     let (crossing, storage) = (&facts.crossing, &facts.storage);
     let told = match part {
         "network_runtime" => runtime(&facts.network_runtime),
-        "storage_runtime" => runtime(&facts.storage_runtime),
+        "storage_runtime" => storage_runtime(facts),
         "channel" => json!({
             "requests": crossing.queue_requests,
             "requests_max": crossing.queue_requests_max,
@@ -65,6 +65,22 @@ fn details(part: &str, facts: &Facts) -> Map<String, Value> {
         Value::Object(told) => told,
         _ => Map::new(),
     }
+}
+
+fn storage_runtime(facts: &Facts) -> Value {
+    let (mut told, supervision) = (runtime(&facts.storage_runtime), &facts.crossing.supervision);
+    let workers = supervision.workers.iter().map(|worker| {
+        json!({
+            "state": worker.vitality,
+            "silent_ms": worker.silent_ms,
+            "request": worker.request,
+            "turns": worker.turns,
+            "restarts": worker.restarts,
+        })
+    });
+    told["workers"] = workers.collect();
+    told["circuit"] = json!({"state": supervision.circuit, "since_unix_ms": supervision.circuit_since_ms});
+    told
 }
 
 fn runtime(runtime: &RuntimeFacts) -> Value {

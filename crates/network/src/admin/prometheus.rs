@@ -23,6 +23,7 @@ pub(super) fn page(facts: &Facts, metrics: &RuntimeMetrics, health: &Health) -> 
     commands(&mut page, facts);
     runtimes(&mut page, facts, metrics);
     channel(&mut page, facts, metrics);
+    workers(&mut page, facts);
     commits(&mut page, facts, metrics);
     rocksdb(&mut page, facts);
     data(&mut page, facts);
@@ -160,6 +161,38 @@ fn channel(page: &mut Page, facts: &Facts, metrics: &RuntimeMetrics) {
         crossing.refused.iter().map(|&(reason, count)| (vec![("reason", reason.to_owned())], count)),
     );
     times(page, "catamaran_channel_wait_seconds", "Time that requests waited.", metrics.channel.wait.snapshot());
+}
+
+/// The storage workers, as they tell the network runtime of themselves.
+fn workers(page: &mut Page, facts: &Facts) {
+    let supervision = &facts.crossing.supervision;
+    let all = || supervision.workers.iter().enumerate().map(|(n, worker)| (vec![("worker", n.to_string())], worker));
+    page.family(
+        "catamaran_worker_held_up_seconds",
+        Kind::Gauge,
+        "How long a worker has had the same request in hand, or has been dead; 0 if it rests.",
+        all().map(|(labels, worker)| (labels, worker.held_up_ms() as f64 / 1000.0)),
+    );
+    page.family(
+        "catamaran_worker_turns_total",
+        Kind::Counter,
+        "Turns that a worker has finished.",
+        all().map(|(labels, worker)| (labels, worker.turns)),
+    );
+    page.counter("catamaran_worker_stalls_total", "Times that a worker was found late or dead.", supervision.stalls);
+    let circuit = match supervision.circuit {
+        "half-open" => 1,
+        "open" => 2,
+        _ => 0,
+    };
+    page.gauge(
+        "catamaran_circuit",
+        "Whether requests are let in: 0 closed (all), 1 half open, 2 open (none).",
+        circuit,
+    );
+    page.counter("catamaran_circuit_opened_total", "Times that it opened.", supervision.circuit_opened);
+    page.counter("catamaran_deferred_total", "Requests begun in vain and tried again.", supervision.deferred);
+    page.counter("catamaran_commit_failures_total", "Commits that failed.", supervision.failed_commits);
 }
 
 fn commits(page: &mut Page, facts: &Facts, metrics: &RuntimeMetrics) {
