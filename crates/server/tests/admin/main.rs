@@ -7,6 +7,7 @@ mod wire;
 
 mod exposition;
 mod http;
+mod hung_storage;
 mod stuck_files;
 
 use std::collections::BTreeSet;
