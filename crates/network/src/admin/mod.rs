@@ -39,7 +39,7 @@ const HEADER_BYTES_MAX: usize = 16 << 10;
 /// Headers of a request; more are refused with 431.
 const HEADERS_MAX: usize = 64;
 /// Within this a request's header has to arrive, and an idle connection has to ask again.
-const REQUEST_TIME_MAX: Duration = Duration::from_secs(10);
+const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
 /// A connection that has lasted so long answers what it is at, if the peer takes it in time, and ends.
 const CONNECTION_TIME_MAX: Duration = Duration::from_secs(600);
 /// Pause after an accept that failed (no file descriptors left): trying again at once would only spin.
