@@ -129,6 +129,19 @@ fn runtimes(page: &mut Page, facts: &Facts, metrics: &RuntimeMetrics) {
     add("catamaran_runtime_silent_seconds", Kind::Gauge, "Since when its most silent thread was not seen.", |facts| {
         facts.silent_ms as f64 / 1000.0
     });
+    let restarts =
+        [("network", facts.network.thread_restarts), ("storage", facts.crossing.supervision.runtime_restarts)];
+    page.family(
+        "catamaran_runtime_restarts_total",
+        Kind::Counter,
+        "Network threads that were replaced; times that the storage runtime was.",
+        restarts.map(|(side, count)| (vec![("runtime", side.to_owned())], count)),
+    );
+    page.counter(
+        "catamaran_network_panics_total",
+        "Panics on network threads that took one client with them at most.",
+        facts.network.panics_fenced,
+    );
     page.histograms(
         "catamaran_runtime_poll_delay_seconds",
         "Time from a task's wake-up to its poll, as probed ten times a second.",
