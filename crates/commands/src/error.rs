@@ -82,6 +82,7 @@ pub enum Error {
     NoSuchClient,
     /// Not an answer: the read is too long for a worker and is run again on the reader pool.
     TooLong,
+    NotHot,
     /// The client left while its command ran.
     Cancelled,
     // Of the server.
@@ -218,6 +219,7 @@ impl fmt::Display for Error {
                 "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server."
             }
             Error::TooLong => "ERR the read is too long for a worker",
+            Error::NotHot => "ERR the key is not in memory",
             Error::Cancelled => "ERR the command was ended, as its client has closed the connection",
             Error::Config { text } => return write!(f, "ERR {text}"),
             Error::Storage { text } => return write!(f, "ERR storage failed: {text}"),
@@ -260,6 +262,7 @@ impl From<data::Error> for Error {
             data::Error::NotFinite => Error::NotFiniteIncrement,
             data::Error::StringTooLong => Error::StringTooLong,
             data::Error::TooLong => Error::TooLong,
+            data::Error::NotHot => Error::NotHot,
             data::Error::Cancelled => Error::Cancelled,
             data::Error::NotWritten { cause, until, may_be_there } => {
                 let fate = if may_be_there { " It is not known whether this write will be there then." } else { "" };

@@ -47,7 +47,7 @@ impl Tx<'_> {
             let mut bytes = 0;
             {
                 let view = self.view();
-                let mut cursor = view.engine().scan(family, &start, &end, Direction::Forward);
+                let mut cursor = view.engine()?.scan(family, &start, &end, Direction::Forward);
                 while bytes < ROUND_BYTES_MAX {
                     let Some((element, value)) = cursor.next()? else { break };
                     bytes += element.len() + value.len();
@@ -79,7 +79,7 @@ mod tests {
         let (from, to) = (key::element(view.space(), parts, &[]), key::element_end(view.space(), parts));
         let mut found = Vec::new();
         for family in [Family::Elements, Family::Scores] {
-            let mut cursor = view.engine().scan(family, &from, &to, Direction::Forward);
+            let mut cursor = view.engine().expect("an engine").scan(family, &from, &to, Direction::Forward);
             while let Some((element, value)) = cursor.next().expect("a scan") {
                 found.push((family, element[from.len()..].to_vec(), value.to_vec()));
             }

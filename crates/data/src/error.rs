@@ -20,6 +20,8 @@ pub enum Error {
     StringTooLong,
     /// The read is too long for a worker and is run again on the reader pool.
     TooLong,
+    /// What the read asks for is not in memory: see [`View::hot`](crate::View::hot).
+    NotHot,
     /// Nobody waits for the result any more: see [`crate::Cancel`].
     Cancelled,
     /// A record does not read as its format says: the text names it.
@@ -47,6 +49,7 @@ impl fmt::Display for Error {
             Error::NotFinite => f.write_str("not finite"),
             Error::StringTooLong => f.write_str("string too long"),
             Error::TooLong => f.write_str("too long for a worker"),
+            Error::NotHot => f.write_str("not in memory"),
             Error::Cancelled => f.write_str("cancelled"),
             Error::BadRecord(text) => write!(f, "unreadable record: {text}"),
             Error::NotWritten { cause, until, .. } => write!(f, "not written ({cause}); refused until {until}"),

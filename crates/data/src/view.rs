@@ -23,7 +23,8 @@ const KEYS_BETWEEN_CHECKS: usize = 1024;
 /// A place to read keys from.
 #[derive(Clone, Copy)]
 pub struct View<'v> {
-    engine: engine::View<'v>,
+    /// None: only what is in memory can be read.
+    engine: Option<engine::View<'v>>,
     keyspace: &'v Keyspace,
     batch: Option<&'v Batch>,
     turn: &'v Turn,
@@ -64,7 +65,14 @@ impl Found<'_> {
 impl<'v> View<'v> {
     /// Reads of database `db`, of what `engine` shows.
     pub fn new(engine: engine::View<'v>, keyspace: &'v Keyspace, turn: &'v Turn, db: u16) -> Self {
-        View { engine, keyspace, batch: None, turn, db, has_pool: false, has_latch: false }
+        View { engine: Some(engine), keyspace, batch: None, turn, db, has_pool: false, has_latch: false }
+    }
+
+    /// Reads of what the hot tier has, for a thread that may not wait: whatever else is asked for is refused with
+    /// [`Error::NotHot`], and so is every key that is absent or has expired, as the tier does not know the one and a worker has to
+    /// remove the other. Sees what is committed.
+    pub fn hot(keyspace: &'v Keyspace, turn: &'v Turn, db: u16) -> Self {
+        View { engine: None, keyspace, batch: None, turn, db, has_pool: false, has_latch: false }
     }
 
     /// The same, through an open batch.
@@ -72,7 +80,7 @@ impl<'v> View<'v> {
     where
         'v: 'b,
     {
-        View { engine: self.engine.through(batch.pending()), batch: Some(batch), ..self }
+        View { engine: self.engine.map(|engine| engine.through(batch.pending())), batch: Some(batch), ..self }
     }
 
     /// The same for a read that may move to the reader pool: see [`View::admit`].
@@ -134,12 +142,12 @@ impl<'v> View<'v> {
 
     /// True if this is a snapshot on the reader pool, where a long read holds up nobody.
     pub fn is_snapshot(&self) -> bool {
-        self.engine.is_snapshot()
+        self.engine.is_some_and(|engine| engine.is_snapshot())
     }
 
-    /// The engine's view, for the modules of the data types.
-    pub fn engine(&self) -> engine::View<'v> {
-        self.engine
+    /// The engine's view, for the modules of the data types. Fails with [`Error::NotHot`] if there is none.
+    pub fn engine(&self) -> Result<engine::View<'v>> {
+        self.engine.ok_or(Error::NotHot)
     }
 
     /// The space of the database, as the open batch has it.
@@ -233,6 +241,7 @@ impl<'v> View<'v> {
         let Some(record) = self.record(located)? else { return Ok(None) };
         let Some((meta, body_at)) = Meta::decode(&record) else { return Err(unreadable(&located.key)) };
         if meta.is_expired(self.now_ms()) {
+            self.engine()?;
             self.turn.note_expired(self.space(), user_key);
             return Ok(None);
         }
@@ -244,20 +253,19 @@ impl<'v> View<'v> {
         if let Some(known) = known {
             return Ok(known.map(Value::Batch));
         }
-        if self.engine.is_snapshot() {
-            return Ok(self.engine.get(Family::Keys, key)?);
-        }
-        if !self.has_latch {
-            // Whoever has the latch may be between its commit and its publication, where the hot tier is behind the disk, and
-            // for some keys of the batch only: two reads, of which one looked here, could see the batch come and go.
-            return Ok(self.engine.get(Family::Keys, key)?);
-        }
         let hot = self.keyspace.hot();
+        let Some(engine) = self.engine else {
+            // A miss is the worker's to count, who is asked next.
+            return hot.find(key).map(|record| Some(Value::Shared(record))).ok_or(Error::NotHot);
+        };
+        // Whoever has the latch may be between its commit and its publication. What it writes is hidden then, but a read that
+        // comes so close to it may as well ask the disk.
+        if engine.is_snapshot() || !self.has_latch {
+            return Ok(engine.get(Family::Keys, key)?);
+        }
         if let Some(record) = hot.get(key) {
             return Ok(Some(Value::Shared(record)));
         }
-        let stored = self.engine.get(Family::Keys, key)?;
-        if let Some(record) = stored.as_deref() {
             hot.fill(key, record);
         }
         Ok(stored)
@@ -265,7 +273,7 @@ impl<'v> View<'v> {
 
     /// One part of a value.
     pub fn part(&self, parts: Parts, suffix: &[u8]) -> Result<Option<Value<'v>>> {
-        Ok(self.engine.get(Family::Elements, &key::element(self.space(), parts, suffix))?)
+        Ok(self.engine()?.get(Family::Elements, &key::element(self.space(), parts, suffix))?)
     }
 
     /// Visits the keys from a position on, expired ones left out, until `visit` says stop (by false)
@@ -274,7 +282,7 @@ impl<'v> View<'v> {
     pub fn walk(&self, from: u64, limit: usize, mut visit: impl FnMut(&[u8], &Meta) -> bool) -> Result<Option<u64>> {
         let space = self.space();
         let (from, to) = (key::record_bound(space, from), key::space_end(space));
-        let mut cursor = self.engine.scan(Family::Keys, &from, &to, Direction::Forward);
+        let mut cursor = self.engine()?.scan(Family::Keys, &from, &to, Direction::Forward);
         let (mut seen, mut last, mut stopped) = (0, None, false);
         while let Some((record_key, record)) = cursor.next()? {
             let (Some((_, position, user_key)), Some((meta, _))) =

@@ -21,7 +21,7 @@ use crate::shard::Shard;
 
 /// Commands in one slice, at most.
 const SLICE_COMMANDS_MAX: usize = 1024;
-/// Bytes after which a slice is not filled further.
+/// Bytes, of commands or of replies, after which a slice is not filled further.
 const SLICE_BYTES_MAX: usize = 1 << 20;
 
 /// What to do after a command was looked at.
@@ -105,7 +105,8 @@ impl Connection {
         let mut buf = std::mem::take(&mut state.buf);
         let mut held_spans = None;
         let stop = loop {
-            if slice.calls.len() >= SLICE_COMMANDS_MAX || state.parser.position() >= SLICE_BYTES_MAX {
+            let len_bytes = state.parser.position().max(slice.literals.len());
+            if slice.calls.len() >= SLICE_COMMANDS_MAX || len_bytes >= SLICE_BYTES_MAX {
                 break Stop::Full;
             }
             let first = slice.spans.len();
@@ -211,8 +212,12 @@ impl Connection {
         args: &Args<'_>,
         first: usize,
     ) -> Verdict {
+        let waits = slice.calls.iter().any(|call| matches!(call, Call::Run { .. }));
         let Run::Session(handler) = command.run else {
             self.note_command(shard, state, command);
+            if !waits && self.read_hot(shard, state, slice, command, args) {
+                return Verdict::Next;
+            }
             let silent = state.session.reply_mode != ReplyMode::On;
             if state.session.reply_mode == ReplyMode::SkipNext {
                 state.session.reply_mode = ReplyMode::On;
@@ -227,7 +232,6 @@ impl Connection {
             });
             return Verdict::Next;
         };
-        let waits = slice.calls.iter().any(|call| matches!(call, Call::Run { .. }));
         if command.marks.has(Marks::BARRIER) && waits {
             return Verdict::HoldForAnswers;
         }
@@ -241,16 +245,63 @@ impl Connection {
         let mut reply = Encoder::new(&mut slice.literals, state.session.protocol);
         let outcome = handler(&mut state.session, &*shard.common, args, &mut reply);
         let effect = outcome.unwrap_or_else(|error| {
-            slice.literals.truncate(start);
-            stats::count_error(&error.code());
-            Encoder::new(&mut slice.literals, state.session.protocol).error(&error.to_string());
+            replace_by_error(state, slice, start, &error);
             Effect::None
         });
+        self.record.publish(&state.session);
+        let silent = self.answered_here(shard, state, slice, command, args, start, started);
+        match effect {
+            Effect::Configure(what) => self.configure(shard, state, slice, what, silent),
+            effect => self.carry_out(shard, state, slice, effect, start),
+        }
+    }
+
+    /// Answers a read of what is in memory without a crossing. False: it has to cross. Nothing of the client's may be under
+    /// way, or it would not see its own writes.
+    fn read_hot(
+        &self,
+        shard: &Shard,
+        state: &mut State,
+        slice: &mut Slice,
+        command: &'static Command,
+        args: &Args<'_>,
+    ) -> bool {
+        let started = Instant::now();
+        let start = slice.literals.len();
+        let mut reply = Encoder::new(&mut slice.literals, state.session.protocol);
+        let now_ms = shard.common.now_us() / 1000;
+        match shard.hot.run(command, args, state.session.db, now_ms, &mut reply) {
+            None => {
+                slice.literals.truncate(start);
+                return false;
+            }
+            Some(Ok(())) => {}
+            Some(Err(error)) => replace_by_error(state, slice, start, &error),
+        }
+        if state.session.reply_mode == ReplyMode::SkipNext {
+            state.session.reply_mode = ReplyMode::Skipping;
+        }
+        self.answered_here(shard, state, slice, command, args, start, started);
+        true
+    }
+
+    /// Counts a command whose reply lies in the literals from `start` on, and makes that a call. Returns whether the client does not
+    /// want to see it.
+    #[allow(clippy::too_many_arguments, reason = "what a command was, and where its answer lies")]
+    fn answered_here(
+        &self,
+        shard: &Shard,
+        state: &mut State,
+        slice: &mut Slice,
+        command: &'static Command,
+        args: &Args<'_>,
+        start: usize,
+        started: Instant,
+    ) -> bool {
         let failed = slice.literals.get(start) == Some(&b'-');
         let busy = started.elapsed();
         stats::count_call(command, busy, failed);
         self.note_slow(shard, state, command, args, busy);
-        self.record.publish(&state.session);
         let silent = state.session.reply_mode != ReplyMode::On;
         if silent {
             slice.literals.truncate(start);
@@ -259,10 +310,7 @@ impl Connection {
             state.session.reply_mode = ReplyMode::On;
         }
         push_literal(slice, start);
-        match effect {
-            Effect::Configure(what) => self.configure(shard, state, slice, what, silent),
-            effect => self.carry_out(shard, state, slice, effect, start),
-        }
+        silent
     }
 
     fn carry_out(
@@ -392,6 +440,13 @@ impl Connection {
         self.record.commands.fetch_add(1, Ordering::Relaxed);
         self.record.note_command(table::index_of(command), state.session.db);
     }
+}
+
+/// Puts an error in the place of what was written since `start`.
+fn replace_by_error(state: &State, slice: &mut Slice, start: usize, error: &Error) {
+    slice.literals.truncate(start);
+    stats::count_error(&error.code());
+    Encoder::new(&mut slice.literals, state.session.protocol).error(&error.to_string());
 }
 
 /// The command that the arguments call, if this client may run it.

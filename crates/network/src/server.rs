@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bridge::MessageChannel;
-use commands::{Host, Slice};
+use commands::{Host, HotRecords, Slice};
 use fail::fail_point;
 use parking_lot::Mutex;
 use tokio::net::{TcpListener, UnixListener};
@@ -59,6 +59,7 @@ struct Listening {
 pub struct NetworkServer {
     common: Arc<Common>,
     channel: Arc<MessageChannel<Slice, Slice>>,
+    hot: HotRecords,
     /// The way to each thread; closed while a thread is not there.
     senders: Mutex<Vec<mpsc::Sender<Accepted>>>,
     threads: usize,
@@ -75,11 +76,13 @@ impl NetworkServer {
         settings: Arc<NetworkSettings>,
         control: Arc<dyn Control>,
         channel: Arc<MessageChannel<Slice, Slice>>,
+        hot: HotRecords,
     ) -> Self {
         let threads = threads.max(1);
         NetworkServer {
             common: Arc::new(Common::new(settings, control, channel.metrics().clone())),
             channel,
+            hot,
             senders: Mutex::new((0..threads).map(|_| mpsc::channel(1).0).collect()),
             threads,
             listening: watch::Sender::new(Listening::default()),
@@ -102,7 +105,7 @@ impl NetworkServer {
         if let Some(place) = self.senders.lock().get_mut(thread) {
             *place = sender;
         }
-        let shard = Shard::new(thread, self.common.clone(), self.channel.clone());
+        let shard = Shard::new(thread, self.common.clone(), self.channel.clone(), self.hot.reads());
         let mut tasks = JoinSet::new();
         if thread == 0 {
             let (common, channel) = (self.common.clone(), self.channel.clone());

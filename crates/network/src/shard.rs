@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bridge::{MessageChannel, StorageClient, WATCHDOG_PERIOD};
-use commands::Slice;
+use commands::{HotReads, Slice};
 use fail::fail_point;
 use hashbrown::HashMap;
 use tokio::sync::{mpsc, watch};
@@ -61,12 +61,18 @@ pub(crate) struct Shard {
     thread: usize,
     pub(crate) common: Arc<Common>,
     pub(crate) storage: StorageClient<Slice, Slice>,
+    pub(crate) hot: HotReads,
     connections: RefCell<HashMap<u64, Rc<Connection>, foldhash::fast::RandomState>>,
 }
 
 impl Shard {
-    pub(crate) fn new(thread: usize, common: Arc<Common>, channel: Arc<MessageChannel<Slice, Slice>>) -> Rc<Self> {
-        Rc::new(Shard { thread, common, storage: StorageClient::new(channel), connections: RefCell::default() })
+    pub(crate) fn new(
+        thread: usize,
+        common: Arc<Common>,
+        channel: Arc<MessageChannel<Slice, Slice>>,
+        hot: HotReads,
+    ) -> Rc<Self> {
+        Rc::new(Shard { thread, common, storage: StorageClient::new(channel), hot, connections: RefCell::default() })
     }
 
     /// Serves until the server has stopped, or the thread is to be replaced (`leave`).

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bridge::{MessageChannel, RuntimeMetrics};
 use commands::facts::ServerFacts;
-use commands::{RuntimeName, Shutdown, Slice};
+use commands::{HotRecords, RuntimeName, Shutdown, Slice};
 use data::Keyspace;
 use engine::Engine;
 use network::{NetworkServer, NetworkSettings};
@@ -61,7 +61,7 @@ pub struct Requests {
 
 struct StorageRecipe {
     engine: Arc<Engine>,
-    keyspace: Keyspace,
+    keyspace: Arc<Keyspace>,
     settings: Arc<StorageSettings>,
     checkpoint_directory: PathBuf,
     checkpoint_keep: usize,
@@ -89,6 +89,7 @@ impl ServerFactory {
         let keyspace = Keyspace::open(&engine, databases)
             .map_err(|error| format!("the database in {} cannot be used: {error}", path.display()))?
             .with_hot_tier(runtime.hot_tier_bytes);
+        let keyspace = Arc::new(keyspace);
         let bound = listen::bind(&self.config)?;
 
         let metrics = Arc::new(RuntimeMetrics::new(runtime.network_threads));
@@ -100,7 +101,7 @@ impl ServerFactory {
             Targets { network: network_settings.clone(), storage: settings.clone(), log_level: self.log_level };
         let storage = StorageRecipe {
             engine,
-            keyspace,
+            keyspace: keyspace.clone(),
             settings,
             checkpoint_directory: self.config.dir().join(&*self.config.get_str("checkpoint-dir")),
             checkpoint_keep: usize::try_from(self.config.get_int("checkpoint-keep")).unwrap_or(1),
@@ -119,7 +120,9 @@ impl ServerFactory {
             self.lost_lines,
         );
         let control = Arc::new(control);
-        let network = NetworkServer::new(runtime.network_threads, network_settings, control.clone(), channel.clone());
+        let hot = HotRecords::new(keyspace);
+        let network =
+            NetworkServer::new(runtime.network_threads, network_settings, control.clone(), channel.clone(), hot);
         Ok(Assembled { runtime, network: Arc::new(network), control, channel, bound, requests, storage })
     }
 }

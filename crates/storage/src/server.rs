@@ -42,7 +42,7 @@ pub struct StorageParts {
     /// The open database.
     pub engine: Arc<Engine>,
     /// Its state.
-    pub keyspace: Keyspace,
+    pub keyspace: Arc<Keyspace>,
     /// Limits and policies.
     pub settings: Arc<StorageSettings>,
     /// Where requests come from.

@@ -22,7 +22,7 @@ use crate::readers::ReaderPool;
 /// See the module's text.
 pub(crate) struct Shared {
     pub(crate) engine: Arc<Engine>,
-    pub(crate) keyspace: Keyspace,
+    pub(crate) keyspace: Arc<Keyspace>,
     pub(crate) latches: Latches,
     pub(crate) settings: Arc<StorageSettings>,
     pub(crate) channel: Arc<MessageChannel<Slice, Slice>>,
@@ -48,7 +48,7 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(
         engine: Arc<Engine>,
-        keyspace: Keyspace,
+        keyspace: Arc<Keyspace>,
         settings: Arc<StorageSettings>,
         channel: Arc<MessageChannel<Slice, Slice>>,
         checkpoints: CheckpointKeeper,

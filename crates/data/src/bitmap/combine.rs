@@ -129,7 +129,7 @@ struct Source<'t> {
 impl<'t> Source<'t> {
     fn open(view: &View<'t>, text: &'t Text<'_>) -> Result<Source<'t>> {
         let mut source =
-            Source { chunks: text.chunks(view, 0..text.len()), number: None, bytes: Vec::with_capacity(CHUNK_LEN) };
+            Source { chunks: text.chunks(view, 0..text.len())?, number: None, bytes: Vec::with_capacity(CHUNK_LEN) };
         source.advance()?;
         Ok(source)
     }

@@ -69,7 +69,7 @@ fn admit(view: &View<'_>, text: &Text<'_>, bytes: &Range<u64>) -> Result<()> {
 pub fn count(view: &View<'_>, text: &Text<'_>, range: Range<u64>) -> Result<u64> {
     let bytes = bytes_of(&range);
     admit(view, text, &bytes)?;
-    let mut chunks = text.chunks(view, bytes);
+    let mut chunks = text.chunks(view, bytes)?;
     let mut total = 0;
     while let Some((number, bytes)) = chunks.next()? {
         view.go_on()?;
@@ -82,7 +82,7 @@ pub fn count(view: &View<'_>, text: &Text<'_>, range: Range<u64>) -> Result<u64>
 pub fn find(view: &View<'_>, text: &Text<'_>, range: Range<u64>, set: bool) -> Result<Option<u64>> {
     let bytes = bytes_of(&range);
     admit(view, text, &bytes)?;
-    let mut chunks = text.chunks(view, bytes);
+    let mut chunks = text.chunks(view, bytes)?;
     // Up to here nothing was found.
     let mut at = range.start;
     while let Some((number, bytes)) = chunks.next()? {

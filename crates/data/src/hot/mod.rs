@@ -60,15 +60,23 @@ impl HotTier {
 
     /// The committed record of a key, if it is here. Absence says nothing.
     pub(crate) fn get(&self, record_key: &[u8]) -> Option<RecordValue> {
+        let found = self.find(record_key);
+        if found.is_none() && !self.shards.is_empty() {
+            self.misses.fetch_add(1, Ordering::Relaxed);
+        }
+        found
+    }
+
+    /// Like [`HotTier::get`], but a miss is not counted.
+    pub(crate) fn find(&self, record_key: &[u8]) -> Option<RecordValue> {
         let (shard, fragment) = self.hash(record_key);
         let found = {
             let mut shard = self.shards.get(shard)?.lock();
             let id = shard.locate(fragment);
             shard.get(id, record_key).cloned()
-        };
-        let counter = if found.is_some() { &self.hits } else { &self.misses };
-        counter.fetch_add(1, Ordering::Relaxed);
-        found
+        }?;
+        self.hits.fetch_add(1, Ordering::Relaxed);
+        Some(found)
     }
 
     /// Notes the records of slots that are here, and takes those slots out of the list. The caller holds the latches of all.

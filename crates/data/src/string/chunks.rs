@@ -30,10 +30,10 @@ enum Source<'t> {
 
 impl Text<'_> {
     /// The stored chunks that a range of bytes touches. `view` is where the string was found.
-    pub(crate) fn chunks<'t>(&'t self, view: &View<'t>, range: Range<u64>) -> Chunks<'t> {
+    pub(crate) fn chunks<'t>(&'t self, view: &View<'t>, range: Range<u64>) -> Result<Chunks<'t>> {
         let Some(parts) = self.meta().parts else {
             let touched = range.start < range.end.min(self.len());
-            return Chunks(Source::Inline(self.whole().filter(|_| touched)));
+            return Ok(Chunks(Source::Inline(self.whole().filter(|_| touched))));
         };
         let number = |at: u64| u32::try_from(at).unwrap_or(u32::MAX);
         let (first, end) = (range.start / CHUNK_LEN as u64, range.end.div_ceil(CHUNK_LEN as u64));
@@ -42,7 +42,8 @@ impl Text<'_> {
             Ok(end) => key::element(view.space(), parts, &layout::encode_chunk(end)),
             Err(_) => key::element_end(view.space(), parts),
         };
-        Chunks(Source::Chunked(parts, view.engine().scan(Family::Elements, &from, &to, Direction::Forward)))
+        let cursor = view.engine()?.scan(Family::Elements, &from, &to, Direction::Forward);
+        Ok(Chunks(Source::Chunked(parts, cursor)))
     }
 }
 

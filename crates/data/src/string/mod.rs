@@ -136,7 +136,7 @@ fn scan_chunks(view: &View<'_>, parts: Parts, range: Range<u64>, visit: &mut imp
     let Some(first) = pieces.next() else { return Ok(()) };
     let from = key::element(view.space(), parts, &layout::encode_chunk(first.number));
     let to = key::element_end(view.space(), parts);
-    let engine = view.engine();
+    let engine = view.engine()?;
     let mut cursor = engine.scan(Family::Elements, &from, &to, Direction::Forward);
     let mut stored = cursor.next()?;
     for Piece { number, within } in std::iter::once(first).chain(pieces) {

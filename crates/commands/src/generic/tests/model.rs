@@ -205,7 +205,7 @@ fn get(db: &Db, name: &[u8]) -> Option<Value> {
     let mut parts = Vec::new();
     if let Some(at) = found.meta.parts {
         let (from, to) = (key::element(view.space(), at, &[]), key::element_end(view.space(), at));
-        let mut cursor = view.engine().scan(Family::Elements, &from, &to, Direction::Forward);
+        let mut cursor = view.engine().expect("an engine").scan(Family::Elements, &from, &to, Direction::Forward);
         while let Some((element, part)) = cursor.next().expect("a scan") {
             parts.push((element[from.len()..].to_vec(), part.to_vec()));
         }
