@@ -72,3 +72,78 @@ impl HotReads {
         Some(outcome)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use resp::Protocol;
+
+    use super::*;
+    use crate::table;
+    use crate::testing::{Db, START_MS, spans};
+
+    /// The reply to a command at a time, if it is answered from memory.
+    fn reply_at(db: &Db, line: &str, now_ms: u64) -> Option<String> {
+        let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        let (buf, spans) = (words.concat(), spans(&words));
+        let args = Args::new(&buf, &spans);
+        let command = table::resolve(&args).expect("a command");
+        let mut bytes = Vec::new();
+        let reads = HotRecords::new(db.keyspace.clone()).reads();
+        let outcome = reads.run(command, &args, db.selected, now_ms, &mut Encoder::new(&mut bytes, Protocol::Resp2))?;
+        Some(outcome.map_or_else(|error| error.to_string(), |()| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    fn reply(db: &Db, line: &str) -> Option<String> {
+        reply_at(db, line, START_MS)
+    }
+
+    #[test]
+    fn what_is_committed_is_read_and_what_is_not_is_not_seen() {
+        let mut db = Db::new();
+        db.run("SET k v");
+        assert_eq!(reply(&db, "GET k"), None);
+        db.commit();
+        assert_eq!(reply(&db, "GET k").as_deref(), Some("$1\r\nv\r\n"));
+        db.run("APPEND k w");
+        assert_eq!(reply(&db, "STRLEN k").as_deref(), Some(":1\r\n"));
+        db.commit();
+        assert_eq!(reply(&db, "STRLEN k").as_deref(), Some(":2\r\n"));
+        assert_eq!(reply(&db, "TYPE k").as_deref(), Some("+string\r\n"));
+    }
+
+    #[test]
+    fn what_memory_cannot_say_for_sure_crosses() {
+        let mut db = Db::new();
+        db.run("SET k v PX 1000");
+        db.run("SET other v");
+        db.put(b"long", &[b'x'; 100_000]);
+        db.run("SET gone v");
+        db.commit();
+        db.run("DEL gone");
+        db.commit();
+        for line in
+            ["GET absent", "GET gone", "GET long", "MGET k other", "EXISTS k other", "DBSIZE", "KEYS *", "SET k w"]
+        {
+            assert_eq!(reply(&db, line), None, "{line}");
+        }
+        assert_eq!(reply_at(&db, "GET k", START_MS + 1000).as_deref(), Some("$1\r\nv\r\n"));
+        assert_eq!(reply_at(&db, "GET k", START_MS + 1001), None);
+    }
+
+    #[test]
+    fn other_databases_and_other_kinds_are_told_apart() {
+        let mut db = Db::new();
+        db.run("SET k v");
+        db.make_list(b"list");
+        db.commit();
+        assert_eq!(reply(&db, "GET list").as_deref(), Some(&*Error::WrongType.to_string()));
+        db.selected = 1;
+        assert_eq!(reply(&db, "GET k"), None);
+        db.run("SWAPDB 0 1");
+        db.commit();
+        assert_eq!(reply(&db, "GET k").as_deref(), Some("$1\r\nv\r\n"));
+        db.run("FLUSHDB");
+        db.commit();
+        assert_eq!(reply(&db, "GET k"), None);
+    }
+}

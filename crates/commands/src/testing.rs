@@ -5,6 +5,7 @@
 //! `record.py` in this module's folder asks a server and writes the replies into a transcript of commands.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use data::{Batch, Keyspace, Kind, Meta, Turn, Tx, View, string};
 use engine::{Durability, Engine, EngineOptions};
@@ -25,7 +26,7 @@ const DATABASES: u16 = 4;
 /// A database, its one worker, and its one client.
 pub(crate) struct Db {
     pub(crate) engine: Engine,
-    pub(crate) keyspace: Keyspace,
+    pub(crate) keyspace: Arc<Keyspace>,
     pub(crate) batch: Batch,
     /// Gives time and randomness; the time stands still unless a test changes it.
     pub(crate) turn: Turn,
@@ -136,14 +137,15 @@ impl Db {
     }
 }
 
-fn open(dir: &TempDir) -> (Engine, Keyspace) {
+fn open(dir: &TempDir) -> (Engine, Arc<Keyspace>) {
     let options = EngineOptions { block_cache_bytes: 1 << 20, write_buffer_bytes: 1 << 20, background_jobs: 1 };
     let engine = Engine::open(dir.path(), &options).expect("an engine");
     let keyspace = Keyspace::open(&engine, DATABASES).expect("a keyspace");
-    (engine, keyspace)
+    (engine, Arc::new(keyspace))
 }
 
-fn spans(words: &[&[u8]]) -> Vec<Span> {
+/// Where words lie that are put together.
+pub(crate) fn spans(words: &[&[u8]]) -> Vec<Span> {
     let mut end = 0;
     let ranges = words.iter().map(|word| {
         end += word.len();

@@ -3,7 +3,7 @@
 //! It holds records of `keys` under their record keys, as they are committed. That it never disagrees with the disk
 //! rests on two rules: a record changes here only in [`HotTier::publish`], right after the commit and before the
 //! latches are given back; and what a read has found is taken in only by a worker that holds the key's latch since
-//! before it read. Snapshots do not look here. A flushed or swapped database needs nothing: record keys begin with
+//! before it read. Anybody may look: a lock is held for the time of a copy. Snapshots do not look here. A flushed or swapped database needs nothing: record keys begin with
 //! the space, which no other database will have.
 
 mod shard;
