@@ -215,7 +215,7 @@ impl Batch {
     /// Commits the batch and makes it visible. The batch is empty afterwards, whether that succeeded or not; on an
     /// error nothing of it has become visible.
     pub fn commit(&mut self, engine: &Engine, keyspace: &Keyspace, durability: Durability) -> Result<()> {
-        let outcome = self.write(engine, durability);
+        let outcome = self.write(engine, keyspace, durability);
         if outcome.is_ok() {
             self.publish(keyspace);
         }
@@ -223,9 +223,10 @@ impl Batch {
         outcome
     }
 
-    /// Writes the batch to disk and nothing else. It stays as it is, so that the caller can look what became of
+    /// Writes the batch to disk. From here on the hot tier hides its records, until they are published. The batch stays as it is, so that the caller can look what became of
     /// it ([`Batch::stored`]), and then calls [`Batch::publish`] or drops it with [`Batch::clear`].
-    pub fn write(&mut self, engine: &Engine, durability: Durability) -> Result<()> {
+    pub fn write(&mut self, engine: &Engine, keyspace: &Keyspace, durability: Durability) -> Result<()> {
+        keyspace.hot().withdraw(&self.pending, &mut self.lookups);
         if self.is_clean() {
             return Ok(());
         }
@@ -242,7 +243,7 @@ impl Batch {
 
     /// Makes a batch that is on disk visible: counts, spaces, the hot tier. The caller still holds the latches of
     /// its keys.
-    pub fn publish(&mut self, keyspace: &Keyspace) {
+    pub fn publish(&self, keyspace: &Keyspace) {
         self.publish_counts(keyspace);
         self.publish_records(keyspace);
     }
@@ -253,15 +254,9 @@ impl Batch {
         keyspace.expired_keys.fetch_add(self.expired_keys, std::sync::atomic::Ordering::Relaxed);
     }
 
-    /// The second part of [`Batch::publish`]: the hot tier. Where it fails, [`Batch::retract`] does as well.
-    pub fn publish_records(&mut self, keyspace: &Keyspace) {
-        keyspace.hot().publish(&self.pending, &mut self.lookups);
-    }
-
-    /// Lets the hot tier forget every record that the batch writes: for a batch of which it is not known whether it
-    /// is on disk. The caller still holds the latches of its keys.
-    pub fn retract(&self, keyspace: &Keyspace) {
-        keyspace.hot().retract(&self.pending);
+    /// The second part of [`Batch::publish`]: the hot tier. Records that it does not come to stay hidden there, and are read from disk.
+    pub fn publish_records(&self, keyspace: &Keyspace) {
+        keyspace.hot().publish(&self.pending, &self.lookups);
     }
 
     /// Looks on disk what became of a batch whose commit failed. The caller still holds the latches of its keys, so

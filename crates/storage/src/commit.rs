@@ -6,7 +6,7 @@
 //! - it is there: it is made visible, and is as good as committed;
 //! - it is not there: nothing of it ever becomes visible, and its commands may be run again;
 //! - that cannot be told, or a sync failed, so that a restart may find more than is there now: its commands are told
-//!   so, and the hot tier forgets the keys, so that reads find what the disk has.
+//!   so, and reads find what the disk has: the hot tier hides the keys since before the write.
 //!
 //! Whichever it is, the batch is empty afterwards.
 
@@ -50,7 +50,7 @@ pub(crate) fn commit(shared: &Shared, batch: &mut Batch, write_commands: u64) ->
     let started = Instant::now();
     let written = fence(metrics, || {
         fail_point!("storage-commit");
-        let written = batch.write(&shared.engine, durability);
+        let written = batch.write(&shared.engine, &shared.keyspace, durability);
         fail_point!("storage-committed");
         written
     });
@@ -62,13 +62,11 @@ pub(crate) fn commit(shared: &Shared, batch: &mut Batch, write_commands: u64) ->
             batch.publish_records(&shared.keyspace);
         });
         if let Err(panicked) = published {
-            tracing::error!(panic = panicked.text, "a committed batch could not be published; memory forgets its keys");
-            forget(shared, batch);
+            // The records that are not published stay hidden in the hot tier, and are read from disk.
+            tracing::error!(panic = panicked.text, "a committed batch could not be published");
         }
         metrics.count_commit(write_commands, started.elapsed());
         shared.note_commit();
-    } else if judgement.stored == Stored::Unclear {
-        forget(shared, batch);
     }
     if let Err(failure) = &judgement.outcome {
         metrics.failed_commits.fetch_add(1, Ordering::Relaxed);
@@ -82,12 +80,6 @@ pub(crate) fn commit(shared: &Shared, batch: &mut Batch, write_commands: u64) ->
     }
     batch.clear();
     judgement.outcome
-}
-
-fn forget(shared: &Shared, batch: &Batch) {
-    if fence(shared.metrics(), || batch.retract(&shared.keyspace)).is_err() {
-        tracing::error!("the hot tier could not forget the keys of a batch");
-    }
 }
 
 fn read_back(shared: &Shared, batch: &Batch) -> Stored {

@@ -53,7 +53,7 @@ fn a_batch_is_there_once_it_is_written_and_not_before() {
         set(tx, b"new", b"2");
     });
     assert_eq!(db.stored(&batch), Stored::Nothing);
-    batch.write(&db.engine, Durability::Process).expect("a write");
+    batch.write(&db.engine, &db.keyspace, Durability::Process).expect("a write");
     assert_eq!(db.stored(&batch), Stored::Whole);
     assert_eq!(db.keyspace.count(0).keys, 1, "not visible yet");
     batch.publish(&db.keyspace);
@@ -69,7 +69,7 @@ fn a_batch_that_removes_is_found_by_what_is_absent() {
         tx.remove(b"k", old);
     });
     assert_eq!(db.stored(&batch), Stored::Nothing);
-    batch.write(&db.engine, Durability::Process).expect("a write");
+    batch.write(&db.engine, &db.keyspace, Durability::Process).expect("a write");
     assert_eq!(db.stored(&batch), Stored::Whole);
 }
 
@@ -87,35 +87,22 @@ fn parts_that_differ_prove_nothing() {
     let mut batch = Batch::new();
     batch.pending_mut().put(Family::Elements, b"part".to_vec(), b"new".to_vec());
     assert_eq!(db.stored(&batch), Stored::Unclear);
-    batch.write(&db.engine, Durability::Process).expect("a write");
+    batch.write(&db.engine, &db.keyspace, Durability::Process).expect("a write");
     assert_eq!(db.stored(&batch), Stored::Whole);
     assert_eq!(db.stored(&Batch::new()), Stored::Unclear);
 }
 
 #[test]
-fn the_hot_tier_forgets_what_is_uncertain() {
+fn a_batch_that_is_written_is_seen_in_the_hot_tier_when_it_is_published_and_not_before() {
     let db = Db::new();
     db.committed(|tx| set(tx, b"k", b"1"));
-    let batch = db.batch(|tx| set(tx, b"k", b"2"));
-    let records = db.keyspace.hot().stats().records;
-    batch.retract(&db.keyspace);
-    assert_eq!((records, db.keyspace.hot().stats().records), (1, 0));
-}
-
-#[test]
-fn versions_that_a_failed_batch_reserved_are_reserved_again() {
-    const MORE_THAN_A_BLOCK: u32 = 1_300_000;
-    let db = Db::new();
-    let mut failed = db.batch(|tx| {
-        for _ in 0..MORE_THAN_A_BLOCK {
-            tx.new_parts(b"k");
-        }
-    });
-    failed.clear();
-    let mut used = 0;
-    db.committed(|tx| used = tx.new_parts(b"k").version);
-    let reopened = Keyspace::open(&db.engine, 2).expect("a keyspace");
-    let mut batch = Batch::new();
-    let fresh = Tx::new(&db.engine, &reopened, &mut batch, &db.turn, 0).new_parts(b"k").version;
-    assert!(fresh > used, "{fresh} is handed out again, as {used} was");
+    let turn = Turn::new(0, 1);
+    let body = || View::hot(&db.keyspace, &turn, 0).find(b"k").map(|found| found.expect("a key").body().to_vec());
+    assert_eq!(body(), Ok(b"1".to_vec()));
+    let mut batch = db.batch(|tx| set(tx, b"k", b"2"));
+    assert_eq!(body(), Ok(b"1".to_vec()));
+    batch.write(&db.engine, &db.keyspace, Durability::Process).expect("a write");
+    assert_eq!(body(), Err(Error::NotHot));
+    batch.publish(&db.keyspace);
+    assert_eq!(body(), Ok(b"2".to_vec()));
 }

@@ -1,8 +1,8 @@
 //! The hot tier: recently used headers and small values in memory, so that most lookups need no RocksDB.
 //!
 //! It holds records of `keys` under their record keys, as they are committed. That it never disagrees with the disk
-//! rests on two rules: a record changes here only in [`HotTier::publish`], right after the commit and before the
-//! latches are given back; and what a read has found is taken in only by a worker that holds the key's latch since
+//! rests on two rules: a record is hidden from before the commit that changes it until after ([`HotTier::withdraw`], [`HotTier::publish`]),
+//! while its latch is held; and what a read has found is taken in only by a worker that holds the key's latch since
 //! before it read. Anybody may look: a lock is held for the time of a copy. Snapshots do not look here. A flushed or swapped database needs nothing: record keys begin with
 //! the space, which no other database will have.
 
@@ -114,14 +114,26 @@ impl HotTier {
         }
     }
 
-    /// Follows a batch that was just committed. The caller still holds the latches of its keys.
-    pub(crate) fn publish(&self, pending: &Pending, Lookups(lookups): &mut Lookups) {
+    /// Before a commit: hides the records that it changes, so that nobody sees some of them new and then others old. The caller
+    /// holds the latches of their keys. If the commit fails, they stay hidden.
+    pub(crate) fn withdraw(&self, pending: &Pending, Lookups(lookups): &mut Lookups) {
+        lookups.clear();
         if self.shards.is_empty() {
             return;
         }
-        lookups.clear();
         lookups.extend(pending.written_slots().map(|slot| self.lookup(pending.key(slot), slot)));
         lookups.sort_unstable_by_key(|lookup| lookup.shard);
+        for part in lookups.chunk_by(|a, b| a.shard == b.shard) {
+            let mut shard = self.shards[part[0].shard].lock();
+            for lookup in part {
+                shard.hide(lookup.fragment);
+            }
+        }
+    }
+
+    /// After the commit: shows the records of the batch as they are now. `lookups` is as [`HotTier::withdraw`] left it, and the caller still
+    /// holds the latches.
+    pub(crate) fn publish(&self, pending: &Pending, Lookups(lookups): &Lookups) {
         for part in lookups.chunk_by(|a, b| a.shard == b.shard) {
             let mut shard = self.shards[part[0].shard].lock();
             for lookup in part {
@@ -130,18 +142,6 @@ impl HotTier {
                     Some(record) if record.len() <= RECORD_LEN_MAX => shard.put(lookup.fragment, key, record.clone()),
                     _ => shard.remove(lookup.fragment, key),
                 }
-            }
-        }
-    }
-
-    /// Forgets the records of a batch whose commit failed in a way that leaves open what is on disk. The caller
-    /// still holds the latches of its keys.
-    pub(crate) fn retract(&self, pending: &Pending) {
-        for slot in pending.written_slots() {
-            let key = pending.key(slot);
-            let (shard, fragment) = self.hash(key);
-            if let Some(shard) = self.shards.get(shard) {
-                shard.lock().remove(fragment, key);
             }
         }
     }
@@ -198,6 +198,27 @@ mod tests {
         RecordKey::from_slice(bytes)
     }
 
+    fn commit(tier: &HotTier, pending: &Pending) {
+        let mut lookups = Lookups::default();
+        tier.withdraw(pending, &mut lookups);
+        tier.publish(pending, &lookups);
+    }
+
+    #[test]
+    fn during_a_commit_neither_the_old_nor_the_new_record_is_seen() {
+        let tier = HotTier::new(1 << 20);
+        (0..100u32).for_each(|n| tier.fill(&key(&n.to_be_bytes()), b"old"));
+        let mut pending = Pending::new();
+        (0..50u32).for_each(|n| pending.put(Family::Keys, n.to_be_bytes().to_vec(), b"new".to_vec()));
+        let seen = |n: u32| tier.get(&n.to_be_bytes()).map(|record| record.to_vec());
+        let mut lookups = Lookups::default();
+        tier.withdraw(&pending, &mut lookups);
+        assert!((0..50).all(|n| seen(n).is_none()));
+        assert!((50..100).all(|n| seen(n).as_deref() == Some(b"old")));
+        tier.publish(&pending, &lookups);
+        assert!((0..50).all(|n| seen(n).as_deref() == Some(b"new")));
+    }
+
     #[test]
     fn a_commit_replaces_and_removes_what_was_kept() {
         let tier = HotTier::new(1 << 20);
@@ -208,7 +229,7 @@ mod tests {
         pending.delete(Family::Keys, b"gone".to_vec());
         let read = pending.locate(b"read");
         pending.remember(read, Some(b"only"[..].into()));
-        tier.publish(&pending, &mut Lookups::default());
+        commit(&tier, &pending);
         assert_eq!(tier.get(b"k").as_deref(), Some(&b"new"[..]));
         assert_eq!(tier.get(b"gone").as_deref(), None);
         assert_eq!(tier.get(b"read").as_deref(), None);
@@ -236,7 +257,7 @@ mod tests {
         tier.fill(&key(b"k"), b"old");
         let mut pending = Pending::new();
         pending.put(Family::Keys, b"k".to_vec(), vec![0; RECORD_LEN_MAX + 1]);
-        tier.publish(&pending, &mut Lookups::default());
+        commit(&tier, &pending);
         assert_eq!(tier.get(b"k").as_deref(), None);
     }
 

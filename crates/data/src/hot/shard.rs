@@ -46,6 +46,8 @@ struct Entry {
     fragment: u32,
     uses: u8,
     place: Place,
+    /// It is being changed: not to be seen before it is set again.
+    hidden: bool,
 }
 
 impl Entry {
@@ -111,7 +113,7 @@ impl Shard {
             return None;
         }
         let entry = self.entry_mut(id);
-        if *entry.key != *key {
+        if entry.hidden || *entry.key != *key {
             return None;
         }
         // Most hits on a busy entry change nothing: its line stays clean.
@@ -133,13 +135,21 @@ impl Shard {
             entry.key = key.clone();
             entry.uses = 0;
         }
-        entry.record = record;
+        (entry.record, entry.hidden) = (record, false);
         let (after, is_small) = (entry.weight(), entry.place == Place::Small);
         self.bytes = self.bytes - before + after;
         if is_small {
             self.small_bytes = self.small_bytes - before + after;
         }
         self.shrink();
+    }
+
+    /// Lets nobody see an entry until it is set again. It may be another key's: that is only a miss.
+    pub(super) fn hide(&mut self, fragment: u32) {
+        let id = self.locate(fragment);
+        if id != Id::default() {
+            self.entry_mut(id).hidden = true;
+        }
     }
 
     /// Removes a key, if it is here.
@@ -161,7 +171,7 @@ impl Shard {
         let place = if std::mem::take(&mut self.ghosts[ghost]) == fragment { Place::Main } else { Place::Small };
         let entry = self.entry_mut(id);
         (entry.key, entry.record) = (key.clone(), record);
-        (entry.fragment, entry.uses, entry.place) = (fragment, 0, place);
+        (entry.fragment, entry.uses, entry.place, entry.hidden) = (fragment, 0, place, false);
         let weight = entry.weight();
         self.bytes += weight;
         if place == Place::Small {
@@ -253,6 +263,7 @@ impl Shard {
             fragment: 0,
             uses: 0,
             place: Place::Free,
+            hidden: false,
         };
         self.chunks.push((0..CHUNK_ENTRIES).map(|_| blank()).collect());
         self.free.extend((first + 1..first + CHUNK_ENTRIES as u32).rev().map(Id));
