@@ -3,9 +3,11 @@
 use engine::EngineOptions;
 
 use super::*;
+use crate::error::Error;
 use crate::string;
 use crate::turn::Turn;
 use crate::tx::Tx;
+use crate::view::View;
 
 struct Db {
     engine: Engine,

@@ -35,7 +35,7 @@ impl Bench {
         let channel = Arc::new(MessageChannel::new(limits, 1, Arc::default()));
         let shared = Arc::new(Shared::new(
             engine,
-            keyspace,
+            Arc::new(keyspace),
             Arc::new(StorageSettings::new(1, 1, 1)),
             channel.clone(),
             CheckpointKeeper::new(PathBuf::new(), 1),
