@@ -266,6 +266,8 @@ impl<'v> View<'v> {
         if let Some(record) = hot.get(key) {
             return Ok(Some(Value::Shared(record)));
         }
+        let stored = engine.get(Family::Keys, key)?;
+        if let Some(record) = stored.as_deref() {
             hot.fill(key, record);
         }
         Ok(stored)
