@@ -215,7 +215,8 @@ impl Connection {
         let waits = slice.calls.iter().any(|call| matches!(call, Call::Run { .. }));
         let Run::Session(handler) = command.run else {
             self.note_command(shard, state, command);
-            if !waits && self.read_hot(shard, state, slice, command, args) {
+            let nothing_under_way = !waits && state.outstanding.is_none();
+            if nothing_under_way && self.read_hot(shard, state, slice, command, args) {
                 return Verdict::Next;
             }
             let silent = state.session.reply_mode != ReplyMode::On;

@@ -167,6 +167,9 @@ impl Generator {
         if self.random.percent(SPOILED_PERCENT) {
             self.spoil(&mut args);
         }
+        if stops_everybody(&args) {
+            args.truncate(2);
+        }
         if self.random.percent(10) {
             args[0] = self.change_case(&args[0].clone());
         }
@@ -344,4 +347,11 @@ impl Generator {
     fn change_case(&mut self, word: &[u8]) -> Vec<u8> {
         word.iter().map(|byte| if self.random.percent(50) { byte.to_ascii_lowercase() } else { *byte }).collect()
     }
+}
+
+/// True for a pause that both servers would keep, for years perhaps, before they answered the next command.
+fn stops_everybody(args: &[Vec<u8>]) -> bool {
+    let is = |at: usize, word: &str| args.get(at).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
+    let ms = args.get(2).and_then(|arg| std::str::from_utf8(arg).ok()?.parse::<i64>().ok());
+    is(0, "client") && is(1, "pause") && ms.is_some_and(|ms| ms > 0)
 }
