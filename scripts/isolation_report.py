@@ -10,6 +10,8 @@ from chart import Bar, Group, draw
 
 BEGIN = "<!-- measured: written by scripts/isolate.py -->"
 END = "<!-- end of what was measured -->"
+PICTURE_BEGIN = "<!-- picture: written by scripts/isolate.py -->"
+PICTURE_END = "<!-- end of the picture -->"
 PICTURES = Path("docs") / "plots"
 PAGE = Path("docs") / "isolation.md"
 
@@ -27,6 +29,9 @@ def write(results: dict, output: Path, documentation: Path | None) -> None:
         save_pictures(documentation / PICTURES, pictures)
         page = documentation / PAGE
         page.write_text(replace_measured(page.read_text(), text))
+        readme = documentation / "README.md"
+        picture = f"[![p99 of PING while storage is in trouble]({PICTURES / 'isolation.svg'})]({PAGE})"
+        readme.write_text(replace_measured(readme.read_text(), picture, PICTURE_BEGIN, PICTURE_END))
     print(text)
     print(f"written to {output}" + ("" if documentation is None else f" and {documentation / PAGE}"), file=sys.stderr)
 
@@ -37,12 +42,13 @@ def save_pictures(directory: Path, pictures: dict[str, str]) -> None:
         (directory / f"{name}.svg").write_text(picture)
 
 
-def replace_measured(page: str, text: str) -> str:
-    head, begin, rest = page.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"the page lacks the marker {END if begin else BEGIN}")
-    return f"{head}{BEGIN}\n\n{text.strip()}\n\n{END}{tail}"
+def replace_measured(page: str, text: str, begin: str = BEGIN, end: str = END) -> str:
+    """The page with another text between two markers."""
+    head, found_begin, rest = page.partition(begin)
+    _, found_end, tail = rest.partition(end)
+    if not (found_begin and found_end):
+        raise ValueError(f"the page lacks the marker {end if found_begin else begin}")
+    return f"{head}{begin}\n\n{text.strip()}\n\n{end}{tail}"
 
 
 # --- tables ---

@@ -1,6 +1,7 @@
 """Tests of what the outside tools decide: python3 -m unittest discover -s scripts -p 'test_*.py'"""
 
 import io
+import pathlib
 import unittest
 import xml.dom.minidom
 from collections import Counter
@@ -156,6 +157,12 @@ def isolation() -> dict:
 
 
 class Isolating(unittest.TestCase):
+    def test_the_pages_have_the_markers(self):
+        root = pathlib.Path(__file__).resolve().parent.parent
+        isolation_report.replace_measured((root / isolation_report.PAGE).read_text(), "text")
+        markers = (isolation_report.PICTURE_BEGIN, isolation_report.PICTURE_END)
+        isolation_report.replace_measured((root / "README.md").read_text(), "text", *markers)
+
     def test_only_a_goal_that_is_met_is_bold(self):
         text = isolation_report.markdown(isolation())
         self.assertIn("**0.12 ms (0.07)**", text)
