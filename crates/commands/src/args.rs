@@ -62,10 +62,35 @@ impl<'a> Args<'a> {
         i32::try_from(self.integer(index)?).map_err(|_| out_of_range)
     }
 
+    /// The argument as the timeout of a command that waits, in seconds with a fraction; comes back in ms, rounded up. None: for
+    /// ever (0).
+    pub fn timeout_seconds(&self, index: usize) -> Result<Option<u64>> {
+        let seconds = parse_float(self.at(index)?).ok_or(Error::TimeoutNotFloat)?;
+        let ms = (seconds * 1000.0).ceil();
+        if ms > i64::MAX as f64 {
+            return Err(Error::TimeoutOutOfRange);
+        }
+        timeout(ms as i64)
+    }
+
+    /// The same, in whole ms.
+    pub fn timeout_ms(&self, index: usize) -> Result<Option<u64>> {
+        timeout(parse_integer(self.at(index)?).ok_or(Error::TimeoutNotInteger)?)
+    }
+
     /// The argument as a float: finite or infinite, not NaN.
     pub fn float(&self, index: usize) -> Result<f64> {
         parse_float(self.at(index)?).ok_or(Error::NotFloat)
     }
+}
+
+fn timeout(ms: i64) -> Result<Option<u64>> {
+    let ms = u64::try_from(ms).map_err(|_| Error::TimeoutNegative)?;
+    // Redis adds the time of day, and what does not fit then is refused.
+    if ms > i64::MAX as u64 - (1 << 42) {
+        return Err(Error::TimeoutOutOfRange);
+    }
+    Ok(Some(ms).filter(|&ms| ms > 0))
 }
 
 /// An integer in the one form that Redis accepts: no plus sign, no leading zeros, no spaces.

@@ -80,6 +80,12 @@ pub enum Error {
     InvalidProtocolVersion,
     ClientName,
     NoSuchClient,
+    /// Not an answer: the command waits until somebody writes to one of its keys, and is run again then.
+    Park(Park),
+    TimeoutNotFloat,
+    TimeoutNotInteger,
+    TimeoutOutOfRange,
+    TimeoutNegative,
     /// Not an answer: the read is too long for a worker and is run again on the reader pool.
     TooLong,
     NotHot,
@@ -127,6 +133,26 @@ pub enum Error {
     },
     /// A sentence that only one command has and that holds values.
     Sentence(Cow<'static, str>),
+}
+
+/// How a command waits that finds nothing (`BLPOP`, `XREAD BLOCK`...). Its keys are those of its key specs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Park {
+    /// For how long, in ms, from its first run on; None: for ever.
+    pub timeout_ms: Option<u64>,
+    /// What it is answered after that.
+    pub nothing: Nothing,
+    /// What it wants to know again when it runs again: see [`data::Turn::memo`].
+    pub memo: Option<Vec<u8>>,
+}
+
+/// The reply of a command that has waited in vain. In RESP3 both are null.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nothing {
+    /// A null array.
+    Array,
+    /// A null bulk string.
+    Bulk,
 }
 
 impl Error {
@@ -218,6 +244,11 @@ impl fmt::Display for Error {
             Error::DebugNotAllowed => {
                 "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server."
             }
+            Error::Park(_) => "ERR the command would have to wait",
+            Error::TimeoutNotFloat => "ERR timeout is not a float or out of range",
+            Error::TimeoutNotInteger => "ERR timeout is not an integer or out of range",
+            Error::TimeoutOutOfRange => "ERR timeout is out of range",
+            Error::TimeoutNegative => "ERR timeout is negative",
             Error::TooLong => "ERR the read is too long for a worker",
             Error::NotHot => "ERR the key is not in memory",
             Error::Cancelled => "ERR the command was ended, as its client has closed the connection",

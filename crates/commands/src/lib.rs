@@ -44,7 +44,7 @@ mod testing;
 pub use args::{Args, parse_float, parse_integer};
 pub use command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
 pub use data::{Cancel, glob};
-pub use error::{Error, Result};
+pub use error::{Error, Nothing, Park, Result};
 pub use hot::{HotReads, HotRecords};
 pub use keys::{Begin, Find, KeySpec};
 pub use session::{ClientFilter, Configuring, Effect, Host, ReplyMode, RuntimeName, Session, Shutdown};

@@ -43,6 +43,10 @@ pub struct Batch {
     /// Where a record is put together; kept for its allocation.
     record: Vec<u8>,
     lookups: Lookups,
+    /// Keys whose lists, sorted sets or streams were written to since the last [`Batch::take_ready`].
+    ready: Vec<(u16, Vec<u8>)>,
+    /// Somebody waits for keys, so that it is worth noting them.
+    notes_ready: bool,
     saved: Saved,
 }
 
@@ -104,6 +108,22 @@ impl Batch {
             }
             None => self.deltas.push(Delta { space, keys, volatile }),
         }
+    }
+
+    /// Notes from now on, or no longer, which keys might have what clients wait for.
+    pub fn set_notes_ready(&mut self, notes_ready: bool) {
+        self.notes_ready = notes_ready;
+    }
+
+    pub(crate) fn note_ready(&mut self, db: u16, user_key: &[u8]) {
+        if self.notes_ready && !self.ready.iter().any(|(of, key)| *of == db && key == user_key) {
+            self.ready.push((db, user_key.to_vec()));
+        }
+    }
+
+    /// The keys that were noted since the last call, and their databases, in the order in which they were written.
+    pub fn take_ready(&mut self) -> Vec<(u16, Vec<u8>)> {
+        std::mem::take(&mut self.ready)
     }
 
     pub(crate) fn reserved_version(&self) -> Option<u64> {
@@ -187,6 +207,7 @@ impl Batch {
     /// Takes back what was written since the last [`Batch::keep`].
     pub fn undo(&mut self) {
         self.pending.undo();
+        self.ready.clear();
         self.deltas.clone_from(&self.saved.deltas);
         self.spaces.clone_from(&self.saved.spaces);
         self.expired_keys = self.saved.expired_keys;
@@ -203,6 +224,7 @@ impl Batch {
         self.prepared.clear();
         self.prepared_next = 0;
         self.last = None;
+        self.ready.clear();
         if self.record.capacity() > RECORD_KEPT_BYTES {
             self.record = Vec::new();
         }

@@ -48,6 +48,11 @@ impl Kind {
         }
     }
 
+    /// True for the types that clients can wait for elements of (`BLPOP`, `BZPOPMIN`, `XREAD`).
+    pub const fn is_waited_for(self) -> bool {
+        matches!(self, Kind::List | Kind::Zset | Kind::Stream)
+    }
+
     fn from_tag(tag: u8) -> Option<Kind> {
         Some(match tag & KIND_MASK {
             0 => Kind::String,

@@ -12,12 +12,16 @@
 //! state, and a key that is there throughout cannot be skipped, whatever is written meanwhile.
 
 use engine::RecordKey;
+
+use crate::error::Error;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// The number of hash slots, as in Redis Cluster.
 pub const SLOT_COUNT: u16 = 16384;
 /// Bytes before the user key in a record key.
 pub const PREFIX_LEN: usize = 10;
+/// Bytes before the suffix in the key of a part: space, slot, version.
+const ELEMENT_PREFIX_LEN: usize = 14;
 /// Bytes of the space, with which every key begins.
 const SPACE_LEN: usize = 4;
 /// One more than the greatest position.
@@ -102,12 +106,17 @@ pub fn parse_record(record: &[u8]) -> Option<(SpaceId, Position, &[u8])> {
 /// The key of a part of a large value or collection in `elements` (or `scores`): space, slot,
 /// version, and what tells the parts apart.
 pub fn element(space: SpaceId, parts: Parts, suffix: &[u8]) -> Vec<u8> {
-    let mut key = Vec::with_capacity(14 + suffix.len());
+    let mut key = Vec::with_capacity(ELEMENT_PREFIX_LEN + suffix.len());
     key.extend_from_slice(&space.0.to_be_bytes());
     key.extend_from_slice(&parts.slot.to_be_bytes());
     key.extend_from_slice(&parts.version.to_be_bytes());
     key.extend_from_slice(suffix);
     key
+}
+
+/// What tells a part from others of its value.
+pub(crate) fn element_suffix(element: &[u8]) -> &[u8] {
+    element.get(ELEMENT_PREFIX_LEN..).unwrap_or(&[])
 }
 
 /// The first key after every part of a value.
@@ -148,6 +157,13 @@ pub struct Parts {
     pub version: u64,
     /// The slot at creation.
     pub slot: u16,
+}
+
+impl Parts {
+    /// The error of a record of the value that is not what its type's layout draws.
+    pub(crate) fn unreadable(self) -> Error {
+        Error::BadRecord(format!("value of slot {}, version {}", self.slot, self.version))
+    }
 }
 
 fn prefix(space: SpaceId, position: Position) -> [u8; PREFIX_LEN] {

@@ -40,6 +40,44 @@ pub struct Settings {
     pub lfu_log_factor: AtomicU32,
     /// `lfu-decay-time`: minutes until a key's counter loses one; 0: never.
     pub lfu_decay_minutes: AtomicU32,
+    /// Up to where `OBJECT ENCODING` names the compact encodings.
+    pub encodings: Encodings,
+}
+
+/// The thresholds between Redis's compact and full encodings, as the options of the same names have them.
+#[derive(Debug)]
+#[allow(missing_docs, reason = "the names are those of the options")]
+pub struct Encodings {
+    pub hash_max_listpack_entries: AtomicU64,
+    pub hash_max_listpack_value: AtomicU64,
+    /// Positive: elements of a node; -1 to -5: its size, 4 KiB to 64 KiB.
+    pub list_max_listpack_size: AtomicI64,
+    pub set_max_intset_entries: AtomicU64,
+    pub set_max_listpack_entries: AtomicU64,
+    pub set_max_listpack_value: AtomicU64,
+    pub zset_max_listpack_entries: AtomicU64,
+    pub zset_max_listpack_value: AtomicU64,
+    pub hll_sparse_max_bytes: AtomicU64,
+    pub stream_node_max_bytes: AtomicU64,
+    pub stream_node_max_entries: AtomicU64,
+}
+
+impl Default for Encodings {
+    fn default() -> Self {
+        Encodings {
+            hash_max_listpack_entries: AtomicU64::new(512),
+            hash_max_listpack_value: AtomicU64::new(64),
+            list_max_listpack_size: AtomicI64::new(-2),
+            set_max_intset_entries: AtomicU64::new(512),
+            set_max_listpack_entries: AtomicU64::new(128),
+            set_max_listpack_value: AtomicU64::new(64),
+            zset_max_listpack_entries: AtomicU64::new(128),
+            zset_max_listpack_value: AtomicU64::new(64),
+            hll_sparse_max_bytes: AtomicU64::new(3000),
+            stream_node_max_bytes: AtomicU64::new(4096),
+            stream_node_max_entries: AtomicU64::new(100),
+        }
+    }
 }
 
 impl Default for Settings {
@@ -49,6 +87,7 @@ impl Default for Settings {
             is_lfu: AtomicBool::new(false),
             lfu_log_factor: AtomicU32::new(10),
             lfu_decay_minutes: AtomicU32::new(1),
+            encodings: Encodings::default(),
         }
     }
 }

@@ -37,6 +37,8 @@ pub struct Turn {
     hits: Cell<u64>,
     misses: Cell<u64>,
     cancel: Option<Cancel>,
+    /// What the command that runs has left for itself when it began to wait.
+    memo: RefCell<Option<Vec<u8>>>,
 }
 
 impl Turn {
@@ -49,6 +51,7 @@ impl Turn {
             hits: Cell::new(0),
             misses: Cell::new(0),
             cancel: None,
+            memo: RefCell::default(),
         }
     }
 
@@ -84,6 +87,16 @@ impl Turn {
     /// A random number below a bound; zero if the bound is zero.
     pub fn random_below(&self, bound: u64) -> u64 {
         ((u128::from(self.random_u64()) * u128::from(bound)) >> 64) as u64
+    }
+
+    /// What the command that runs has left for itself when it began to wait; None if it runs for the first time.
+    pub fn memo(&self) -> Option<Vec<u8>> {
+        self.memo.borrow().clone()
+    }
+
+    /// For the command that runs next.
+    pub fn set_memo(&self, memo: Option<Vec<u8>>) {
+        *self.memo.borrow_mut() = memo;
     }
 
     pub(crate) fn note_expired(&self, space: SpaceId, user_key: &[u8]) {

@@ -130,11 +130,18 @@ impl<'t> Tx<'t> {
         if let Some(parts) = old.and_then(|meta| meta.parts).filter(|parts| Some(*parts) != new.parts) {
             garbage::add_parts(self.batch.pending_mut(), space, parts);
         }
+        if new.kind.is_waited_for() || old.is_some_and(|old| old.kind.is_waited_for()) {
+            self.batch.note_ready(self.db, user_key);
+        }
         self.batch.put(slot, &new, body);
     }
 
     /// Removes a key. `old` is what [`Tx::find`] returned for it.
     pub fn remove(&mut self, user_key: &[u8], old: Meta) {
+        if old.kind == Kind::Stream {
+            // Whoever waits for its groups is told that they are gone.
+            self.batch.note_ready(self.db, user_key);
+        }
         let slot = self.slot(user_key);
         self.remove_record(slot, old);
     }
@@ -164,14 +171,24 @@ impl<'t> Tx<'t> {
 
     /// Writes one part of a value.
     pub fn put_part(&mut self, parts: Parts, suffix: &[u8], value: Vec<u8>) {
-        let element = key::element(self.space(), parts, suffix);
-        self.batch.pending_mut().put(Family::Elements, element, value);
+        self.put_record(Family::Elements, parts, suffix, value);
     }
 
     /// Removes one part of a value.
     pub fn remove_part(&mut self, parts: Parts, suffix: &[u8]) {
+        self.delete_record(Family::Elements, parts, suffix);
+    }
+
+    /// Writes one record of a value, in a family of parts.
+    pub(crate) fn put_record(&mut self, family: Family, parts: Parts, suffix: &[u8], value: Vec<u8>) {
         let element = key::element(self.space(), parts, suffix);
-        self.batch.pending_mut().delete(Family::Elements, element);
+        self.batch.pending_mut().put(family, element, value);
+    }
+
+    /// Removes one record of a value, in a family of parts.
+    pub(crate) fn delete_record(&mut self, family: Family, parts: Parts, suffix: &[u8]) {
+        let element = key::element(self.space(), parts, suffix);
+        self.batch.pending_mut().delete(family, element);
     }
 
     /// Removes a key that a read found expired, if it still is. The caller holds its latch.

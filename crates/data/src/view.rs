@@ -275,7 +275,29 @@ impl<'v> View<'v> {
 
     /// One part of a value.
     pub fn part(&self, parts: Parts, suffix: &[u8]) -> Result<Option<Value<'v>>> {
-        Ok(self.engine()?.get(Family::Elements, &key::element(self.space(), parts, suffix))?)
+        self.record_in(Family::Elements, parts, suffix)
+    }
+
+    /// Records of a value in a family of parts, from a suffix on, up to before another (or all that follow), in the order asked
+    /// for. Read from a worker without the key's latch, they may belong to another time than the header: see
+    /// [`View::admit_parts`].
+    pub(crate) fn records(
+        &self,
+        family: Family,
+        parts: Parts,
+        from: &[u8],
+        to: Option<&[u8]>,
+        direction: Direction,
+    ) -> Result<PartCursor<'v>> {
+        let space = self.space();
+        let from = key::element(space, parts, from);
+        let to = to.map_or_else(|| key::element_end(space, parts), |to| key::element(space, parts, to));
+        Ok(PartCursor(self.engine()?.scan(family, &from, &to, direction)))
+    }
+
+    /// One record of a value in a family of parts.
+    pub(crate) fn record_in(&self, family: Family, parts: Parts, suffix: &[u8]) -> Result<Option<Value<'v>>> {
+        Ok(self.engine()?.get(family, &key::element(self.space(), parts, suffix))?)
     }
 
     /// Visits the keys from a position on, expired ones left out, until `visit` says stop (by false)
@@ -307,6 +329,17 @@ impl<'v> View<'v> {
             }
         }
         Ok(None)
+    }
+}
+
+/// Steps through records of one value. See [`View::records`].
+pub(crate) struct PartCursor<'v>(engine::Cursor<'v>);
+
+impl PartCursor<'_> {
+    /// Suffix and value of the next record, or None at the end.
+    #[allow(clippy::should_implement_trait, reason = "lends from itself, which Iterator cannot")]
+    pub(crate) fn next(&mut self) -> Result<Option<(&[u8], &[u8])>> {
+        Ok(self.0.next()?.map(|(element, value)| (key::element_suffix(element), value)))
     }
 }
 

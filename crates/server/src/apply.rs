@@ -1,9 +1,9 @@
 //! From options to the settings that the runtimes read: at the start, and after `CONFIG SET`.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use data::Keyspace;
+use data::{Encodings, Keyspace};
 use network::{NetworkSettings, OutputLimit};
 use storage::{StorageSettings, SyncPolicy};
 
@@ -57,7 +57,24 @@ pub fn apply(config: &Config, targets: &Targets, keyspace: &Keyspace) {
     values.is_lfu.store(config.get_enum("maxmemory-policy").ends_with("-lfu"), Ordering::Relaxed);
     values.lfu_log_factor.store(number("lfu-log-factor"), Ordering::Relaxed);
     values.lfu_decay_minutes.store(number("lfu-decay-time"), Ordering::Relaxed);
+    apply_encodings(config, &values.encodings);
     commands::slowlog::set_slower_than_us(config.get_int("slowlog-log-slower-than"));
     commands::slowlog::set_len_max(size("slowlog-max-len"));
     targets.log_level.set(config.get_enum("loglevel"));
+}
+
+fn apply_encodings(config: &Config, encodings: &Encodings) {
+    let set = |to: &AtomicU64, value: u64| to.store(value, Ordering::Relaxed);
+    let number = |name| u64::try_from(config.get_int(name)).unwrap_or(0);
+    set(&encodings.hash_max_listpack_entries, number("hash-max-listpack-entries"));
+    set(&encodings.hash_max_listpack_value, config.get_bytes("hash-max-listpack-value"));
+    encodings.list_max_listpack_size.store(config.get_int("list-max-listpack-size"), Ordering::Relaxed);
+    set(&encodings.set_max_intset_entries, number("set-max-intset-entries"));
+    set(&encodings.set_max_listpack_entries, number("set-max-listpack-entries"));
+    set(&encodings.set_max_listpack_value, number("set-max-listpack-value"));
+    set(&encodings.zset_max_listpack_entries, number("zset-max-listpack-entries"));
+    set(&encodings.zset_max_listpack_value, config.get_bytes("zset-max-listpack-value"));
+    set(&encodings.hll_sparse_max_bytes, config.get_bytes("hll-sparse-max-bytes"));
+    set(&encodings.stream_node_max_bytes, config.get_bytes("stream-node-max-bytes"));
+    set(&encodings.stream_node_max_entries, number("stream-node-max-entries"));
 }
