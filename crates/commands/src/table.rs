@@ -21,6 +21,7 @@ static TABLE: LazyLock<Vec<&'static Command>> = LazyLock::new(|| {
         crate::bitmap::COMMANDS,
         crate::generic::keys::COMMANDS,
         crate::generic::expire::COMMANDS,
+        crate::generic::dump::COMMANDS,
         crate::generic::scan::COMMANDS,
         crate::generic::object::COMMANDS,
         crate::generic::database::COMMANDS,

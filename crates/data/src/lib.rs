@@ -6,6 +6,7 @@
 //! the modules [`key`] and [`header`]. This crate knows no command, no protocol and no thread.
 
 pub mod bitmap;
+pub mod dump;
 pub mod expiry;
 pub mod float;
 pub mod garbage;
@@ -14,6 +15,7 @@ pub mod header;
 pub mod integer;
 pub mod key;
 pub mod packed;
+pub mod rdb;
 pub mod string;
 
 mod access;

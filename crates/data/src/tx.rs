@@ -3,6 +3,8 @@
 //! All bookkeeping that a change of a key brings with it (counts, the expiry index, parts that
 //! nothing refers to any more) happens in [`Tx::put`] and [`Tx::remove`], and nowhere else.
 
+use std::sync::atomic::Ordering;
+
 use engine::{Engine, Family, Pending, RecordValue, SlotId};
 
 use crate::batch::Batch;
@@ -161,6 +163,22 @@ impl<'t> Tx<'t> {
         };
         self.put(user_key, Some(old), Meta { expire_at_ms, ..old }, &body);
         Ok(())
+    }
+
+    /// Lets a key look as if it was last used some seconds ago, where the eviction policy asks for that.
+    pub fn set_idle_seconds(&self, user_key: &[u8], idle_seconds: u64) {
+        if !self.keyspace.settings.is_lfu.load(Ordering::Relaxed) {
+            let record_key = self.view().record_key(user_key);
+            self.keyspace.accesses().set_idle(&record_key, self.now_ms(), idle_seconds);
+        }
+    }
+
+    /// Lets a key look as often used as a counter says, where the eviction policy asks for that.
+    pub fn set_frequency(&self, user_key: &[u8], counter: u8) {
+        if self.keyspace.settings.is_lfu.load(Ordering::Relaxed) {
+            let record_key = self.view().record_key(user_key);
+            self.keyspace.accesses().set_frequency(&record_key, self.now_ms(), counter);
+        }
     }
 
     /// A place for the parts of a new value of a key.
