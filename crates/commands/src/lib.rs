@@ -28,6 +28,7 @@ mod info;
 mod introspection;
 mod keys;
 mod latency;
+mod list;
 #[cfg(test)]
 mod lone_host;
 mod memory;

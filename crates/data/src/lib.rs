@@ -14,6 +14,7 @@ pub mod glob;
 pub mod header;
 pub mod integer;
 pub mod key;
+pub mod list;
 pub mod packed;
 pub mod rdb;
 pub mod string;
@@ -31,6 +32,7 @@ mod view;
 
 pub use batch::{Batch, Stored};
 pub use copy::Value;
+pub use engine::Direction;
 pub use error::{Error, Result};
 pub use header::{Kind, Meta};
 pub use hot::{HotStats, HotTier};

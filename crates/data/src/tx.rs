@@ -37,6 +37,13 @@ impl<'t> Tx<'t> {
         View::new(self.engine.view(), self.keyspace, self.turn, self.db).through(self.batch).latched(true)
     }
 
+    /// Lets `read` look at keys that the command has not latched (`SORT ... BY`): as they are committed now, all of one moment, or
+    /// as the batch has written them.
+    pub fn read_aside<R>(&self, read: impl FnOnce(&View<'_>) -> R) -> R {
+        let snapshot = self.engine.snapshot();
+        read(&View::new(snapshot.view(), self.keyspace, self.turn, self.db).through(self.batch))
+    }
+
     /// The same transaction in another database.
     pub fn in_db(&mut self, db: u16) -> Tx<'_> {
         Tx { engine: self.engine, keyspace: self.keyspace, batch: self.batch, turn: self.turn, db }

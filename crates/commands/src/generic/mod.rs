@@ -7,6 +7,7 @@ pub(crate) mod expire;
 pub(crate) mod keys;
 pub(crate) mod object;
 pub(crate) mod scan;
+pub(crate) mod sort;
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 
 use std::sync::atomic::Ordering;
 
+use data::list::List;
 use data::string::Text;
 use data::{Found, Kind, View};
 
@@ -95,7 +96,7 @@ fn encoding(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(
 fn encoding_name(found: Found<'_>) -> Result<&'static str> {
     Ok(match found.meta.kind {
         Kind::String => Text::new(found)?.encoding(),
-        Kind::List => "quicklist",
+        Kind::List => List::new(found)?.encoding(),
         Kind::Set | Kind::Hash => "hashtable",
         Kind::Zset => "skiplist",
         Kind::Stream => "stream",

@@ -67,7 +67,7 @@ fn key_spec(spec: &KeySpec, reply: &mut Reply<'_>) {
             number("firstkey", signed(first), reply);
             number("keystep", signed(step), reply);
         }
-        Find::Unknown => rule("unknown", 0, reply),
+        Find::Unknown | Find::Told(_) => rule("unknown", 0, reply),
     }
 }
 

@@ -149,6 +149,7 @@ impl Pair {
                     command.push(key.clone());
                     self.compare(&command)?;
                 }
+                self.compare(&[b"LRANGE".to_vec(), key.clone(), b"0".to_vec(), b"-1".to_vec()])?;
             }
         }
         self.both(&[b"SELECT", name.as_bytes()]);
@@ -191,6 +192,18 @@ fn is_intended(args: &[&[u8]], theirs: &Reply, ours: &Reply) -> bool {
     }
     // What INCRBYFLOAT leaves is no `int` to Redis even where it is a whole number. On disk the two are the same bytes.
     if is(0, "object") && is(1, "encoding") && (theirs_text, ours_text) == ("$embstr", "$int") {
+        return true;
+    }
+    // Since 7.2 a small list is one listpack.
+    if is(0, "object") && is(1, "encoding") && (theirs_text, ours_text) == ("$quicklist", "$listpack") {
+        return true;
+    }
+    // Since 7.2 a rank has a counterpart of the other sign.
+    if is(0, "lpos") && ours_text.starts_with("-ERR value is out of range, value must between") {
+        return true;
+    }
+    // Redis takes an earlier command's number out of range for one of those that it sorts by.
+    if (is(0, "sort") || is(0, "sort_ro")) && theirs_text.starts_with("-ERR One or more scores can't be converted") {
         return true;
     }
     // Since 7.2 all options are read before the password is looked at.
