@@ -18,6 +18,7 @@ pub mod list;
 pub mod packed;
 pub mod rdb;
 pub mod string;
+pub mod usage;
 
 mod access;
 mod batch;

@@ -2,6 +2,8 @@
 //!
 //! A payload is put together in memory, value and bytes: it goes to a client in one reply, as Redis sends it.
 
+mod list;
+
 use std::sync::atomic::Ordering;
 
 use crate::error::{Error, Result};
@@ -22,6 +24,7 @@ pub fn dump(view: &View<'_>, found: Found<'_>) -> Result<Vec<u8>> {
 fn object(view: &View<'_>, found: Found<'_>) -> Result<Object> {
     match found.meta.kind {
         Kind::String => Ok(Object::String(Text::new(found)?.to_vec(view)?)),
+        Kind::List => Ok(Object::List(list::elements(view, found)?)),
         _ => Err(Error::WrongType),
     }
 }
@@ -54,8 +57,11 @@ pub fn restore(
 }
 
 /// Makes an absent key a collection.
-fn build(_tx: &mut Tx<'_>, _key: &[u8], _object: Object) -> Result<()> {
-    Err(Error::WrongType)
+fn build(tx: &mut Tx<'_>, key: &[u8], object: Object) -> Result<()> {
+    match object {
+        Object::List(elements) => list::build(tx, key, &elements),
+        _ => Err(Error::WrongType),
+    }
 }
 
 fn limits(settings: &Settings) -> Limits {

@@ -20,8 +20,9 @@ pub(in super::super) fn load(reader: &mut Reader<'_>, kind: u8) -> Result<Stream
     let length = reader.length()?;
     stream.last_id = load_id(reader)?;
     let is_last = stream.entries.last().is_none_or(|entry| entry.id <= stream.last_id);
+    let is_first = stream.entries.first().is_none_or(|entry| entry.id > (0, 0));
     let is_ascending = stream.entries.is_sorted_by(|a, b| a.id < b.id);
-    if length != stream.entries.len() as u64 || !is_last || !is_ascending {
+    if length != stream.entries.len() as u64 || !is_first || !is_last || !is_ascending {
         return Err(Error::Format);
     }
     stream.entries_added = length;

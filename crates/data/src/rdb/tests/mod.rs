@@ -137,7 +137,7 @@ fn score() -> impl Strategy<Value = f64> {
 
 fn stream() -> impl Strategy<Value = Stream> {
     let fields = prop::collection::vec((prop::sample::select(vec![&b"a"[..], b"b"]), bytes()), 1..3);
-    let id = || (0..400u64, prop_oneof![0..3u64, Just(u64::MAX)]);
+    let id = || (1..400u64, prop_oneof![0..3u64, Just(u64::MAX)]);
     let group = (bytes(), id(), prop::option::of(0..9u64), prop::collection::btree_map(id(), 0..3usize, 0..20));
     let entries = prop::collection::btree_map(id(), fields, 0..250);
     (entries, prop::collection::vec(group, 0..3)).prop_map(|(entries, groups)| {
