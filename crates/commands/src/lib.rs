@@ -38,6 +38,7 @@ mod server;
 mod session;
 mod slice;
 mod string;
+mod zset;
 #[cfg(test)]
 mod testing;
 

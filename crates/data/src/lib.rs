@@ -15,6 +15,7 @@ pub mod integer;
 pub mod key;
 pub mod packed;
 pub mod string;
+pub mod zset;
 
 mod access;
 mod batch;
