@@ -39,6 +39,7 @@ mod server;
 mod session;
 mod slice;
 mod string;
+mod zset;
 #[cfg(test)]
 mod testing;
 

@@ -19,6 +19,7 @@ pub mod packed;
 pub mod rdb;
 pub mod string;
 pub mod usage;
+pub mod zset;
 
 mod access;
 mod batch;

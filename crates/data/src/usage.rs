@@ -10,6 +10,7 @@ use crate::list::{self, List};
 use crate::packed;
 use crate::string::Text;
 use crate::view::{Found, View};
+use crate::zset::Zset;
 
 /// Bytes of a record beside its key and value: what RocksDB adds to each.
 const RECORD_OVERHEAD_BYTES: u64 = 32;
@@ -53,6 +54,7 @@ fn list_bytes(view: &View<'_>, list: &List<'_>, samples: Option<u64>) -> Result<
 /// About how many records of each family a large collection has.
 fn records(found: Found<'_>) -> Result<u64> {
     Ok(match found.meta.kind {
+        Kind::Zset => Zset::new(found)?.len(),
         _ => 0,
     })
 }

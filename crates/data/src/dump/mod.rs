@@ -3,6 +3,7 @@
 //! A payload is put together in memory, value and bytes: it goes to a client in one reply, as Redis sends it.
 
 mod list;
+mod zset;
 
 use std::sync::atomic::Ordering;
 
@@ -25,6 +26,7 @@ fn object(view: &View<'_>, found: Found<'_>) -> Result<Object> {
     match found.meta.kind {
         Kind::String => Ok(Object::String(Text::new(found)?.to_vec(view)?)),
         Kind::List => Ok(Object::List(list::elements(view, found)?)),
+        Kind::Zset => Ok(Object::Zset(zset::scored(view, found)?)),
         _ => Err(Error::WrongType),
     }
 }
@@ -60,6 +62,10 @@ pub fn restore(
 fn build(tx: &mut Tx<'_>, key: &[u8], object: Object) -> Result<()> {
     match object {
         Object::List(elements) => list::build(tx, key, &elements),
+        Object::Zset(scored) => {
+            zset::build(tx, key, scored);
+            Ok(())
+        }
         _ => Err(Error::WrongType),
     }
 }
