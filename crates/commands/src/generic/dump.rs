@@ -171,3 +171,6 @@ fn expiry(tx: &Tx<'_>, ttl: i64, absolute: bool) -> Expiry {
         ttl => now_ms.checked_add(ttl).map_or(Expiry::Past, |at| Expiry::At(u64::try_from(at).ok())),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,40 +21,68 @@ const GAIN_MIN: usize = 4;
 /// After so many equal bytes one by one, it is looked whether the end is near.
 const UNCHECKED_BYTES: usize = 16;
 
-/// The compressed form of a string, if it is at least four bytes shorter.
-pub(super) fn compress(input: &[u8]) -> Option<Vec<u8>> {
-    let out_max = input.len().checked_sub(GAIN_MIN).filter(|&max| max > 0)?;
-    let mut out = Output { bytes: Vec::with_capacity(out_max + 2), literals: 0, max: out_max };
-    out.begin_run();
-    let mut table = vec![0u32; 1 << TABLE_BITS];
-    let end = input.len();
-    let mut at = 0;
-    while at + 2 < end {
-        let slot = &mut table[hash(input, at)];
-        let from = *slot as usize;
-        *slot = u32::try_from(at).ok()?;
-        // A place of zero is an empty slot.
-        let is_repeated = from > 0 && at - from - 1 < DISTANCE_MAX && input[from..from + 3] == input[at..at + 3];
-        if !is_repeated {
-            out.literal(input[at])?;
-            at += 1;
-            continue;
+/// Compresses strings, one after the other.
+#[derive(Default)]
+pub(super) struct Compressor {
+    /// Where three bytes of some hash were last seen: the place, plus `base`. Empty until it is needed.
+    table: Vec<u32>,
+    /// What is not above it is of an earlier string, so that the table need not be cleared for every one.
+    base: u32,
+}
+
+impl Compressor {
+    /// The compressed form of a string, if it is at least four bytes shorter.
+    pub(super) fn compress(&mut self, input: &[u8]) -> Option<Vec<u8>> {
+        let out_max = input.len().checked_sub(GAIN_MIN).filter(|&max| max > 0)?;
+        let base = self.begin(u32::try_from(input.len()).ok()?);
+        let mut out = Output { bytes: Vec::with_capacity(out_max + 2), literals: 0, max: out_max };
+        out.begin_run();
+        let end = input.len();
+        let mut at = 0;
+        while at + 2 < end {
+            let slot = &mut self.table[hash(input, at)];
+            // Like Redis, never finds what is at the very beginning.
+            let from = slot.checked_sub(base).filter(|&from| from > 0).map(|from| from as usize);
+            *slot = base + at as u32;
+            let is_same = |from: usize| at - from - 1 < DISTANCE_MAX && input[from..from + 3] == input[at..at + 3];
+            let Some(from) = from.filter(|&from| is_same(from)) else {
+                out.literal(input[at])?;
+                at += 1;
+                continue;
+            };
+            let len = repeated_len(input, from, at);
+            out.repetition(at - from - 1, len)?;
+            at += len;
+            if at + 2 >= end {
+                break;
+            }
+            for place in [at - 2, at - 1] {
+                self.table[hash(input, place)] = base + place as u32;
+            }
         }
-        let len = repeated_len(input, from, at);
-        out.repetition(at - from - 1, len)?;
-        at += len;
-        if at + 2 >= end {
-            break;
+        if out.bytes.len() + 3 > out_max {
+            return None;
         }
-        for place in [at - 2, at - 1] {
-            table[hash(input, place)] = u32::try_from(place).ok()?;
+        input[at..].iter().for_each(|&byte| out.last_literal(byte));
+        Some(out.finish())
+    }
+
+    /// Makes the table ready for a string of a length, and returns its base.
+    fn begin(&mut self, len: u32) -> u32 {
+        let base = self.base;
+        match base.checked_add(len) {
+            Some(next) if !self.table.is_empty() => {
+                self.base = next;
+                base
+            }
+            _ => {
+                self.table.clear();
+                self.table.resize(1 << TABLE_BITS, 0);
+                self.base = len;
+                0
+            }
         }
     }
-    if out.bytes.len() + 3 > out_max {
-        return None;
-    }
-    input[at..].iter().try_for_each(|&byte| out.last_literal(byte))?;
-    Some(out.finish())
 }
 
 /// Which slot the three bytes at a place have.
@@ -113,17 +141,17 @@ impl Output {
         if self.bytes.len() >= self.max {
             return None;
         }
-        self.last_literal(byte)
+        self.last_literal(byte);
+        Some(())
     }
 
-    fn last_literal(&mut self, byte: u8) -> Option<()> {
+    fn last_literal(&mut self, byte: u8) {
         self.literals += 1;
         self.bytes.push(byte);
         if self.literals == LITERALS_MAX {
             self.close_run();
             self.begin_run();
         }
-        Some(())
     }
 
     fn repetition(&mut self, distance: usize, len: usize) -> Option<()> {

@@ -1,6 +1,6 @@
 //! Numbers and strings as Redis writes them into a dump file.
 
-use super::lzf;
+use super::lzf::Compressor;
 
 /// Longer texts are no integer of 32 bits.
 const INTEGER_LEN_MAX: usize = 11;
@@ -15,12 +15,13 @@ const ENCODED_LZF: u8 = 0xc3;
 /// Puts a payload together.
 pub(super) struct Writer {
     bytes: Vec<u8>,
-    compress: bool,
+    /// None: nothing is compressed.
+    compressor: Option<Compressor>,
 }
 
 impl Writer {
     pub(super) fn new(compress: bool) -> Writer {
-        Writer { bytes: Vec::new(), compress }
+        Writer { bytes: Vec::new(), compressor: compress.then(Compressor::default) }
     }
 
     pub(super) fn into_bytes(self) -> Vec<u8> {
@@ -60,7 +61,7 @@ impl Writer {
         {
             return self.integer(number);
         }
-        if self.compress && bytes.len() > UNCOMPRESSED_LEN_MAX && self.compressed(bytes) {
+        if bytes.len() > UNCOMPRESSED_LEN_MAX && self.compressed(bytes) {
             return;
         }
         self.length(bytes.len() as u64);
@@ -82,7 +83,8 @@ impl Writer {
 
     /// Writes a string compressed, unless that is no gain.
     fn compressed(&mut self, bytes: &[u8]) -> bool {
-        let Some(compressed) = lzf::compress(bytes) else { return false };
+        let compressor = self.compressor.as_mut();
+        let Some(compressed) = compressor.and_then(|compressor| compressor.compress(bytes)) else { return false };
         self.byte(ENCODED_LZF);
         self.length(compressed.len() as u64);
         self.length(bytes.len() as u64);

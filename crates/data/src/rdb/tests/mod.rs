@@ -224,9 +224,14 @@ proptest! {
     #[test]
     fn lzf_reads_back(bytes in bytes(), more in bytes()) {
         let input = [&bytes[..], &more[..], &bytes[..]].concat();
-        if let Some(compressed) = lzf::compress(&input) {
+        let mut compressor = lzf::Compressor::default();
+        let compressed = compressor.compress(&input);
+        if let Some(compressed) = &compressed {
             prop_assert!(compressed.len() + 4 <= input.len());
-            prop_assert_eq!(lzf::decompress(&compressed, input.len()), Some(input));
+            prop_assert_eq!(lzf::decompress(compressed, input.len()), Some(input.clone()));
         }
+        // What was compressed before makes no difference.
+        compressor.compress(&more);
+        prop_assert_eq!(compressor.compress(&input), compressed);
     }
 }
