@@ -45,6 +45,7 @@ pub(crate) static COMMANDS: &[Command] = &[
 ];
 
 const POPS: &[&str] = &["RW", "access", "delete"];
+const POPPED: &[KeySpec] = &[KeySpec::first(POPS)];
 const POP_COMPLEXITY: &str = "O(N) where N is the number of elements returned";
 const POP_ARGS: &[Arg] = &[Arg::key(), Arg::new("count", ArgKind::Integer).optional().since("6.2.0")];
 const MPOP_COMPLEXITY: &str =
@@ -60,7 +61,7 @@ const fn pops(name: &'static str, doc: Doc, run: Handler) -> Command {
     Command {
         name,
         arity: Arity::AtLeast(2),
-        keys: &[KeySpec::first(POPS)],
+        keys: POPPED,
         group: Group::List,
         marks: Marks::FAST,
         doc: doc.history(&[("6.2.0", "Added the `count` argument.")]),

@@ -39,6 +39,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     ),
 ];
 
+const PUSHED: &[KeySpec] = &[KeySpec::first(&["RW", "insert"])];
 const ARGS: &[Arg] = &[Arg::key(), ELEMENT.multiple()];
 
 type Handler = fn(&mut Tx<'_>, &Args<'_>, &mut Reply<'_>) -> Result<()>;
@@ -47,7 +48,7 @@ const fn pushes(name: &'static str, doc: Doc, run: Handler) -> Command {
     Command {
         name,
         arity: Arity::AtLeast(3),
-        keys: &[KeySpec::first(&["RW", "insert"])],
+        keys: PUSHED,
         group: Group::List,
         marks: Marks::GROWS.and(Marks::FAST),
         doc,

@@ -205,7 +205,7 @@ impl<'a> Block<'a> {
     /// The part of a block with the slots of a range. None if the block does not have them all.
     pub fn cut(&self, slots: Range<u64>) -> Option<Block<'a>> {
         let mut strings = packed::strings(self.packed);
-        let skipped = slots.start.checked_sub(u64::from(self.first))?;
+        let skipped = slots.start.checked_sub(u64::from(self.first)).filter(|_| slots.start.max(slots.end) <= BLOCK_LEN)?;
         for _ in 0..skipped {
             strings.next()?;
         }
@@ -214,7 +214,6 @@ impl<'a> Block<'a> {
             strings.next()?;
         }
         let packed = &from[..from.len() - strings.rest().len()];
-        // Below 32, as the block had an element there.
         Some(Block { first: slots.start as u8, mask: self.mask, packed })
     }
 

@@ -341,7 +341,7 @@ fn a_trimmed_list_counts_again_what_it_takes() {
     db.change(|tx, old| trim(tx, KEY, old, 0..6_000));
     assert_eq!(db.pop(End::Right, 4_000).len(), 4_000);
     assert_eq!(db.encoding(), "quicklist");
-    assert_eq!(db.pop(End::Right, 1_700).len(), 1_700);
+    assert_eq!(db.pop(End::Right, 1_600).len(), 1_600);
     assert_eq!(db.encoding(), "quicklist");
     db.change(|tx, old| trim(tx, KEY, old, 100..200));
     assert_eq!(db.encoding(), "listpack");

@@ -129,7 +129,8 @@ pub fn set(tx: &mut Tx<'_>, key: &[u8], old: Meta, position: u64, element: &[u8]
         Stored::Blocks(parts, mut extent) => {
             let known = extent.entry_bytes.unwrap_or(0);
             extent.quicklist = extent.quicklist || limit.outgrown(known + element.len() as u64, extent.len + 1);
-            let before = replace(tx, parts, &mut extent, extent.head + position, element)?;
+            let index = extent.head + position;
+            let before = replace(tx, parts, &mut extent, index, element)?;
             extent.entry_bytes = extent.entry_bytes.map(|known| (known + entry_len(element)).saturating_sub(before));
             super::trim::settle(tx, parts, &mut extent)?;
             tx.put(key, Some(old), old, &extent.encode());
