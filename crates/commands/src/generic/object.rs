@@ -4,6 +4,7 @@
 use std::sync::atomic::Ordering;
 
 use data::string::Text;
+use data::zset::Zset;
 use data::{Found, Kind, View};
 
 use crate::args::Args;
@@ -97,7 +98,7 @@ fn encoding_name(found: Found<'_>) -> Result<&'static str> {
         Kind::String => Text::new(found)?.encoding(),
         Kind::List => "quicklist",
         Kind::Set | Kind::Hash => "hashtable",
-        Kind::Zset => "skiplist",
+        Kind::Zset => Zset::new(found)?.encoding(),
         Kind::Stream => "stream",
     })
 }
