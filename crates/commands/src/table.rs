@@ -30,6 +30,7 @@ static TABLE: LazyLock<Vec<&'static Command>> = LazyLock::new(|| {
         crate::zset::visit::COMMANDS,
         crate::zset::pop::COMMANDS,
         crate::zset::combine::COMMANDS,
+        crate::geo::COMMANDS,
         crate::generic::keys::COMMANDS,
         crate::generic::expire::COMMANDS,
         crate::generic::dump::COMMANDS,

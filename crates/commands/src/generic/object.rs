@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use data::list::List;
 use data::string::Text;
+use data::zset::Zset;
 use data::{Found, Kind, View};
 
 use crate::args::Args;
@@ -98,7 +99,7 @@ fn encoding_name(found: Found<'_>) -> Result<&'static str> {
         Kind::String => Text::new(found)?.encoding(),
         Kind::List => List::new(found)?.encoding(),
         Kind::Set | Kind::Hash => "hashtable",
-        Kind::Zset => "skiplist",
+        Kind::Zset => Zset::new(found)?.encoding(),
         Kind::Stream => "stream",
     })
 }

@@ -287,3 +287,4 @@ fn separator(row: &[u8], next: &[u8]) -> Vec<u8> {
 }
 
 #[cfg(test)]
+mod tests;

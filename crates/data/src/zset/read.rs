@@ -153,7 +153,7 @@ impl Zset<'_> {
 /// The score of a member of a large set.
 pub(super) fn score(view: &View<'_>, parts: Parts, member: &[u8]) -> Result<Option<f64>> {
     let suffix = members::suffix(view.keyspace().seed(), member);
-    let Some(value) = view.part(parts, &suffix)? else { return Ok(None) };
+    let Some(value) = view.point(parts, &suffix)? else { return Ok(None) };
     layout::decode_score(&value).ok_or_else(|| parts.unreadable()).map(Some)
 }
 
