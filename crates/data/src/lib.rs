@@ -11,6 +11,7 @@ pub mod expiry;
 pub mod float;
 pub mod garbage;
 pub mod glob;
+pub mod hash;
 pub mod header;
 pub mod integer;
 pub mod key;
@@ -28,6 +29,8 @@ mod error;
 mod hot;
 mod keyspace;
 mod members;
+#[cfg(test)]
+mod testing;
 mod turn;
 mod tx;
 mod view;
