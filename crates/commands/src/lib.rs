@@ -24,6 +24,7 @@ mod error;
 mod flags;
 mod generic;
 mod hot;
+mod hyperloglog;
 mod info;
 mod introspection;
 mod keys;
@@ -36,6 +37,7 @@ mod reference;
 mod scripting;
 mod server;
 mod session;
+mod set;
 mod slice;
 mod string;
 #[cfg(test)]

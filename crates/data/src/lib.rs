@@ -11,9 +11,11 @@ pub mod float;
 pub mod garbage;
 pub mod glob;
 pub mod header;
+pub mod hyperloglog;
 pub mod integer;
 pub mod key;
 pub mod packed;
+pub mod set;
 pub mod string;
 
 mod access;

@@ -3,6 +3,7 @@
 
 use std::sync::atomic::Ordering;
 
+use data::set::Set;
 use data::string::Text;
 use data::{Found, Kind, View};
 
@@ -96,7 +97,8 @@ fn encoding_name(found: Found<'_>) -> Result<&'static str> {
     Ok(match found.meta.kind {
         Kind::String => Text::new(found)?.encoding(),
         Kind::List => "quicklist",
-        Kind::Set | Kind::Hash => "hashtable",
+        Kind::Set => Set::new(found)?.encoding().name(),
+        Kind::Hash => "hashtable",
         Kind::Zset => "skiplist",
         Kind::Stream => "stream",
     })

@@ -137,6 +137,9 @@ const FIELDS: [&[u8]; 24] = [
 /// Letters of the keys that only LCS uses: its cost is the product of the lengths.
 const WORD_KEYS: [&[u8]; 4] = [b"word:1", b"word:2", b"word:3", b"word:absent"];
 
+/// Keys that only HyperLogLogs use.
+const HLL_KEYS: [&[u8]; 4] = [b"hll:1", b"hll:2", b"hll:3", b"hll:absent"];
+
 /// A source of commands. The same seed gives the same commands.
 pub(crate) struct Generator {
     random: Random,
@@ -197,6 +200,12 @@ impl Generator {
         let random = &mut self.random;
         args.push(match kind {
             "key" => random.pick(&KEYS).to_vec(),
+            "hll" => random.pick(&HLL_KEYS).to_vec(),
+            "member" => self.member(),
+            "members" => {
+                let count = 1 + random.below(200);
+                return args.extend((0..count).map(|_| self.member()));
+            }
             "word" => random.pick(&WORD_KEYS).to_vec(),
             "text" => self.letters(60),
             "value" => self.any_value(),
@@ -257,6 +266,18 @@ impl Generator {
                 vec![self.random.pick(&[b"\xff".as_slice(), b"\x00"])[0]; len]
             }
             _ => self.letters(12),
+        }
+    }
+
+    /// Of few that there are: numbers of every width, short strings, and some that are too long for a compact encoding.
+    fn member(&mut self) -> Vec<u8> {
+        match self.random.below(12) {
+            0 => self.any_value(),
+            1 => self.random.pick(&INTEGERS).to_vec(),
+            2 => self.random.between(-3000, 3000).to_string().into_bytes(),
+            3 | 4 => format!("m{}", self.random.below(200)).into_bytes(),
+            5 => vec![b'x'; 62 + self.random.below(5)],
+            _ => self.random.between(0, 40).to_string().into_bytes(),
         }
     }
 
