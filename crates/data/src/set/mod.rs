@@ -81,7 +81,7 @@ impl<'v> Set<'v> {
             Body::Parts { .. } => {
                 view.admit_parts()?;
                 let parts = self.parts()?;
-                Ok(view.part(parts, &members::suffix(view.keyspace().seed(), member))?.is_some())
+                Ok(view.point(parts, &members::suffix(view.keyspace().seed(), member))?.is_some())
             }
         }
     }
