@@ -4,6 +4,7 @@
 use std::sync::atomic::Ordering;
 
 use data::list::List;
+use data::set::Set;
 use data::string::Text;
 use data::zset::Zset;
 use data::{Found, Kind, View};
@@ -100,6 +101,10 @@ fn encoding_name(found: Found<'_>) -> Result<&'static str> {
         Kind::List => List::new(found)?.encoding(),
         Kind::Set | Kind::Hash => "hashtable",
         Kind::Zset => Zset::new(found)?.encoding(),
+        Kind::List => "quicklist",
+        Kind::Set => Set::new(found)?.encoding().name(),
+        Kind::Hash => "hashtable",
+        Kind::Zset => "skiplist",
         Kind::Stream => "stream",
     })
 }
