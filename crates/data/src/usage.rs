@@ -6,8 +6,10 @@ use engine::{Direction, Family};
 use crate::error::Result;
 use crate::header::Kind;
 use crate::key::{self, Parts};
+use crate::hash::Hash;
 use crate::list::{self, List};
 use crate::packed;
+use crate::set::Set;
 use crate::string::Text;
 use crate::view::{Found, View};
 use crate::zset::Zset;
@@ -34,7 +36,7 @@ pub fn bytes(view: &View<'_>, user_key: &[u8], found: Found<'_>, samples: Option
     view.admit_keys(samples.map_or(usize::MAX, |samples| usize::try_from(samples).unwrap_or(usize::MAX)))?;
     let elements = measure(view, Family::Elements, parts, samples)?;
     let scores = measure(view, Family::Scores, parts, samples)?;
-    let records = if elements.is_complete && scores.is_complete { 0 } else { records(found)? };
+    let records = if elements.is_complete && scores.is_complete { 0 } else { records(view, found)? };
     Ok(header + elements.estimate(records) + scores.estimate(records))
 }
 
@@ -52,10 +54,12 @@ fn list_bytes(view: &View<'_>, list: &List<'_>, samples: Option<u64>) -> Result<
 }
 
 /// About how many records of each family a large collection has.
-fn records(found: Found<'_>) -> Result<u64> {
+fn records(view: &View<'_>, found: Found<'_>) -> Result<u64> {
     Ok(match found.meta.kind {
+        Kind::Set => Set::new(found)?.len(),
         Kind::Zset => Zset::new(found)?.len(),
-        _ => 0,
+        Kind::Hash => Hash::new(found)?.len(view)?,
+        Kind::String | Kind::List | Kind::Stream => 0,
     })
 }
 

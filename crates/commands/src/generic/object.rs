@@ -3,6 +3,7 @@
 
 use std::sync::atomic::Ordering;
 
+use data::hash::Hash;
 use data::list::List;
 use data::set::Set;
 use data::string::Text;
@@ -99,12 +100,9 @@ fn encoding_name(found: Found<'_>) -> Result<&'static str> {
     Ok(match found.meta.kind {
         Kind::String => Text::new(found)?.encoding(),
         Kind::List => List::new(found)?.encoding(),
-        Kind::Set | Kind::Hash => "hashtable",
-        Kind::Zset => Zset::new(found)?.encoding(),
-        Kind::List => "quicklist",
         Kind::Set => Set::new(found)?.encoding().name(),
-        Kind::Hash => "hashtable",
-        Kind::Zset => "skiplist",
+        Kind::Hash => Hash::new(found)?.encoding(),
+        Kind::Zset => Zset::new(found)?.encoding(),
         Kind::Stream => "stream",
     })
 }

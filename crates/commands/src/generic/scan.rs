@@ -100,7 +100,6 @@ fn scan(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A pattern of keys. A single star means every key, even the one with the empty name, which as a pattern it would not match.
 /// A pattern of keys or members. A single star means every one, even the one with the empty name, which as a pattern it would
 /// not match.
 pub(crate) struct Pattern<'a>(pub(crate) &'a [u8]);

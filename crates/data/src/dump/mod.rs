@@ -2,7 +2,9 @@
 //!
 //! A payload is put together in memory, value and bytes: it goes to a client in one reply, as Redis sends it.
 
+mod hash;
 mod list;
+mod set;
 mod zset;
 
 use std::sync::atomic::Ordering;
@@ -26,8 +28,10 @@ fn object(view: &View<'_>, found: Found<'_>) -> Result<Object> {
     match found.meta.kind {
         Kind::String => Ok(Object::String(Text::new(found)?.to_vec(view)?)),
         Kind::List => Ok(Object::List(list::elements(view, found)?)),
+        Kind::Set => Ok(Object::Set(set::members(view, found)?)),
         Kind::Zset => Ok(Object::Zset(zset::scored(view, found)?)),
-        _ => Err(Error::WrongType),
+        Kind::Hash => Ok(Object::Hash(hash::fields(view, found)?)),
+        Kind::Stream => Err(Error::WrongType),
     }
 }
 
@@ -62,6 +66,8 @@ pub fn restore(
 fn build(tx: &mut Tx<'_>, key: &[u8], object: Object) -> Result<()> {
     match object {
         Object::List(elements) => list::build(tx, key, &elements),
+        Object::Set(members) => set::build(tx, key, &members),
+        Object::Hash(fields) => hash::build(tx, key, &fields),
         Object::Zset(scored) => {
             zset::build(tx, key, scored);
             Ok(())

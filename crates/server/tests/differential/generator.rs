@@ -291,6 +291,9 @@ impl Generator {
             16 | 17 => vec![b'x'; 126 + self.random.below(5)],
             18 => vec![b'y'; 1000 + self.random.below(3)],
             _ => self.float(),
+        }
+    }
+
     /// Of few that there are: numbers of every width, short strings, and some that are too long for a compact encoding.
     fn member(&mut self) -> Vec<u8> {
         match self.random.below(12) {
