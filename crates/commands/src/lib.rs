@@ -23,11 +23,14 @@ mod debug;
 mod error;
 mod flags;
 mod generic;
+mod geo;
 mod hot;
+mod hyperloglog;
 mod info;
 mod introspection;
 mod keys;
 mod latency;
+mod list;
 #[cfg(test)]
 mod lone_host;
 mod memory;
@@ -36,8 +39,10 @@ mod reference;
 mod scripting;
 mod server;
 mod session;
+mod set;
 mod slice;
 mod string;
+mod zset;
 #[cfg(test)]
 mod testing;
 
