@@ -37,6 +37,7 @@ mod scripting;
 mod server;
 mod session;
 mod slice;
+mod stream;
 mod string;
 #[cfg(test)]
 mod testing;

@@ -14,6 +14,7 @@ pub mod header;
 pub mod integer;
 pub mod key;
 pub mod packed;
+pub mod stream;
 pub mod string;
 
 mod access;

@@ -30,4 +30,5 @@ mod pipeline;
 mod protocol;
 mod scan;
 mod server;
+mod stream;
 mod string;
