@@ -41,6 +41,7 @@ mod server;
 mod session;
 mod set;
 mod slice;
+mod stream;
 mod string;
 mod zset;
 #[cfg(test)]

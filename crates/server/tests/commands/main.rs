@@ -36,4 +36,5 @@ mod scan;
 mod server;
 mod sort;
 mod set;
+mod stream;
 mod string;
