@@ -263,9 +263,11 @@ const REFERENCES_OF_SHARED: i64 = 2_147_483_647;
 
 /// Beginnings of errors that repeat what the client sent.
 const SENTENCES_THAT_QUOTE: [&str; 12] = [
+const SENTENCES_THAT_QUOTE: [&str; 9] = [
     "-ERR unknown command '",
     "-ERR unknown subcommand '",
     "-ERR Unsupported option ",
+    "-ERR Unknown PFDEBUG subcommand '",
     "-ERR Unknown client type '",
     "-ERR No such user '",
     "-ERR Syntax error in HELLO option '",
