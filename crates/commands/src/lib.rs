@@ -23,6 +23,7 @@ mod debug;
 mod error;
 mod flags;
 mod generic;
+mod hash;
 mod hot;
 mod info;
 mod introspection;

@@ -3,6 +3,7 @@
 
 use std::sync::atomic::Ordering;
 
+use data::hash::Hash;
 use data::string::Text;
 use data::{Found, Kind, View};
 
@@ -96,7 +97,8 @@ fn encoding_name(found: Found<'_>) -> Result<&'static str> {
     Ok(match found.meta.kind {
         Kind::String => Text::new(found)?.encoding(),
         Kind::List => "quicklist",
-        Kind::Set | Kind::Hash => "hashtable",
+        Kind::Hash => Hash::new(found)?.encoding(),
+        Kind::Set => "hashtable",
         Kind::Zset => "skiplist",
         Kind::Stream => "stream",
     })
