@@ -25,6 +25,7 @@ mod config;
 mod connection;
 mod expire;
 mod generic;
+mod hash;
 mod long;
 mod pipeline;
 mod protocol;

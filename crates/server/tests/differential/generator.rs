@@ -137,6 +137,23 @@ const FIELDS: [&[u8]; 24] = [
 /// Letters of the keys that only LCS uses: its cost is the product of the lengths.
 const WORD_KEYS: [&[u8]; 4] = [b"word:1", b"word:2", b"word:3", b"word:absent"];
 
+/// Keys that are mostly hashes, so that they have time to grow.
+const HASH_KEYS: [&[u8]; 5] = [b"hash:1", b"hash:2", b"hash:3", b"hash:{tag}", b"hash:absent"];
+
+/// Fields of a hash beside those with numbers.
+const NAMES: [&[u8]; 10] = [
+    b"",
+    b"a",
+    b"b",
+    b"abc",
+    b"\x00",
+    b"\xff\xfe",
+    b"with space",
+    b"1",
+    b"-7",
+    b"a-field-whose-name-is-longer-than-the-64-bytes-that-a-listpack-takes-it-is",
+];
+
 /// A source of commands. The same seed gives the same commands.
 pub(crate) struct Generator {
     random: Random,
@@ -197,6 +214,17 @@ impl Generator {
         let random = &mut self.random;
         args.push(match kind {
             "key" => random.pick(&KEYS).to_vec(),
+            "hash" if random.percent(92) => random.pick(&HASH_KEYS).to_vec(),
+            "hash" => random.pick(&KEYS).to_vec(),
+            "name" if random.percent(3) => random.pick(&NAMES).to_vec(),
+            "name" if random.percent(30) => random.pick(&NAMES[..9]).to_vec(),
+            "name" if random.percent(80) => format!("f{}", random.below(12)).into_bytes(),
+            "name" => format!("f{}", random.below(700)).into_bytes(),
+            "pairs" => return self.pairs(args),
+            "count" if random.percent(90) => random.between(-20, 20).to_string().into_bytes(),
+            "count" => {
+                random.pick(&[b"700".as_slice(), b"9223372036854775807", b"-9223372036854775808", b"x"]).to_vec()
+            }
             "word" => random.pick(&WORD_KEYS).to_vec(),
             "text" => self.letters(60),
             "value" => self.any_value(),
@@ -229,6 +257,16 @@ impl Generator {
             }
             other => panic!("the grammar has no <{other}>"),
         });
+    }
+
+    /// Many fields at once, so that a hash outgrows what is kept small.
+    fn pairs(&mut self, args: &mut Vec<Vec<u8>>) {
+        let (first, count) = (self.random.below(600), 1 + self.random.below(80));
+        for number in first..first + count {
+            args.push(format!("f{number}").into_bytes());
+            let value = self.letters(20);
+            args.push(value);
+        }
     }
 
     /// Mostly short, sometimes as long as a value in several pieces, often something that counts as a number.
