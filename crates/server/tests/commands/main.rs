@@ -29,6 +29,7 @@ mod expire;
 mod generic;
 mod list;
 mod hyperloglog;
+mod hash;
 mod long;
 mod pipeline;
 mod protocol;

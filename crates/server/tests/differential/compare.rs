@@ -39,6 +39,10 @@ enum Rule {
     Time(i64),
     /// The same elements in any order.
     SameElements,
+    /// The same pairs of elements in any order.
+    SamePairs,
+    /// As many elements, whichever they are.
+    SameShape,
     /// A reply about the server itself: errors must be the same, and what is an error.
     SameErrors,
     /// The same integer, if not now then soon: Redis counts expired keys until it comes across them.
@@ -112,6 +116,16 @@ impl Pair {
                 _ => false,
             },
             Rule::SameElements => sorted(theirs.clone()) == sorted(ours.clone()),
+            Rule::SamePairs => match (&theirs, &ours) {
+                (Reply::Array(a), Reply::Array(b)) | (Reply::Map(a), Reply::Map(b)) => {
+                    sorted_pairs(a) == sorted_pairs(b)
+                }
+                _ => false,
+            },
+            Rule::SameShape => match (&theirs, &ours) {
+                (Reply::Array(a), Reply::Array(b)) => a.len() == b.len(),
+                (a, b) => matches!((a, b), (Reply::Bulk(_), Reply::Bulk(_))),
+            },
             Rule::SameErrors => !is_error(&theirs) && !is_error(&ours),
             Rule::Settles => (0..SETTLE_TRIES).any(|_| {
                 thread::sleep(Duration::from_millis(50));
@@ -169,6 +183,8 @@ impl Pair {
                     &["STRLEN"],
                     &["SMEMBERS"],
                     &["BITCOUNT"],
+                    &["HLEN"],
+                    &["HGETALL"],
                 ] {
                     let mut command: Vec<Vec<u8>> = command.iter().map(|word| word.as_bytes().to_vec()).collect();
                     command.push(key.clone());
@@ -287,6 +303,9 @@ fn rule(args: &[&[u8]]) -> Rule {
         ("pttl" | "pexpiretime", _) => Rule::Time(1000),
         ("xpending", _) | ("xinfo", "stream" | "consumers") => Rule::Stream,
         ("keys", _) => Rule::SameElements,
+        ("keys" | "hkeys" | "hvals", _) => Rule::SameElements,
+        ("hgetall", _) => Rule::SamePairs,
+        ("hrandfield", _) => Rule::SameShape,
         ("dbsize", _) => Rule::Settles,
         ("randomkey", _) => Rule::SomeKey,
         ("smembers" | "sinter" | "sunion" | "sdiff" | "spop", _) => Rule::SameElements,
@@ -294,6 +313,8 @@ fn rule(args: &[&[u8]]) -> Rule {
         ("scan", "0") => Rule::Iteration,
         ("sscan", _) if word(2) == "0" => Rule::Iteration,
         ("sscan", _) => Rule::SameErrors,
+        ("hscan", _) if word(2) == "0" => Rule::Iteration,
+        ("hscan", _) => Rule::SameErrors,
         ("scan" | "hello" | "time" | "lastsave" | "info", _) => Rule::SameErrors,
         ("client", "id" | "info" | "list") | ("command", "count" | "list" | "info" | "docs") => Rule::SameErrors,
         // A pattern names options that only one of the two has.
@@ -319,13 +340,16 @@ fn members(reply: &Reply) -> Option<Vec<&[u8]>> {
 }
 
 /// All keys or members of an iteration that began with this reply.
+/// All keys, or fields with their values, of an iteration that began with this reply.
 fn rest_of_scan(wire: &mut Wire, args: &[&[u8]], first: &Reply) -> Vec<Vec<u8>> {
+    let is_of_keys = args[0].eq_ignore_ascii_case(b"SCAN");
+    let (cursor_at, step) = if is_of_keys { (1, 1) } else { (2, 2) };
     let mut found = Vec::new();
     let mut reply = first.clone();
     loop {
         let Reply::Array(parts) = &reply else { panic!("SCAN said {reply}") };
         let [Reply::Bulk(cursor), Reply::Array(keys)] = &parts[..] else { panic!("SCAN said {reply}") };
-        found.extend(keys.iter().map(|key| key.to_string().into_bytes()));
+        found.extend(keys.chunks(step).map(|item| item.iter().map(Reply::to_string).collect::<String>().into_bytes()));
         if cursor == b"0" {
             return found;
         }
@@ -333,6 +357,7 @@ fn rest_of_scan(wire: &mut Wire, args: &[&[u8]], first: &Reply) -> Vec<Vec<u8>> 
         let mut next = args.to_vec();
         let at = if next[0].eq_ignore_ascii_case(b"SCAN") { 1 } else { 2 };
         next[at] = &cursor;
+        next[cursor_at] = &cursor;
         reply = wire.call(&next);
     }
 }
@@ -353,6 +378,14 @@ fn sorted(reply: Reply) -> Reply {
         }
         other => other,
     }
+}
+
+/// The elements of a reply, two and two.
+fn sorted_pairs(items: &[Reply]) -> Vec<String> {
+    let mut pairs: Vec<String> =
+        items.chunks(2).map(|pair| pair.iter().map(Reply::to_string).collect::<Vec<_>>().join(" ")).collect();
+    pairs.sort();
+    pairs
 }
 
 fn difference(args: &[&[u8]], theirs: &Reply, ours: &Reply) -> Difference {
