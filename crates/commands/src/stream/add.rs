@@ -104,7 +104,7 @@ pub(crate) static COMMANDS: &[Command] = &[
             "5.0.0",
             "Takes entries out of a stream and counts those that were there.",
             "O(1) for each single item to delete in the stream, regardless of the stream size.",
-            &[Arg::key(), Arg::new("id", ArgKind::String).multiple()],
+            &[Arg::key(), Arg::new("ID", ArgKind::String).multiple()],
         ),
         run: Run::Write(xdel),
     },
@@ -256,8 +256,11 @@ fn xtrim(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> 
     let key = args.at(1)?;
     let trimmed = match (stream::find(tx, key)?, &options.trim) {
         (Some(mut stream), Some(trim)) => {
+            let before = stream.header.clone();
             let trimmed = stream::trim(tx, &mut stream, trim)?;
-            stream.save(tx, key);
+            if stream.header != before {
+                stream.save(tx, key);
+            }
             trimmed
         }
         _ => 0,

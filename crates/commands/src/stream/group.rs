@@ -88,7 +88,7 @@ const GROUP: Arg = Arg::new("group", ArgKind::String);
 const CONSUMER: Arg = Arg::new("consumer", ArgKind::String);
 const ID: Arg =
     Arg::new("id-selector", ArgKind::OneOf(&[Arg::new("id", ArgKind::String), Arg::word("new-id", "$")]));
-const READ: Arg = Arg::new("entries-read", ArgKind::Integer).token("ENTRIESREAD").optional().since("7.0.0");
+const READ: Arg = Arg::new("entries-read", ArgKind::Integer).token("ENTRIESREAD").optional();
 
 const HELP: &[&str] = &[
     "CREATE <key> <groupname> <id|$> [option]",

@@ -28,7 +28,7 @@ pub(crate) static COMMANDS: &[Command] = &[
             "5.0.0",
             "Tells what is known of a stream.",
             "O(1)",
-            &[Arg::key(), Arg::new("full-block", ArgKind::Block(FULL)).token("FULL").optional()],
+            &[Arg::key(), Arg::new("full-block", ArgKind::Block(FULL)).optional()],
         )
         .history(&[
             ("6.0.0", "Added the `FULL` modifier."),
@@ -69,7 +69,8 @@ pub(crate) static COMMANDS: &[Command] = &[
     help("xinfo|help", Group::Stream, "5.0.0", explain),
 ];
 
-const FULL: &[Arg] = &[Arg::new("count", ArgKind::Integer).token("COUNT").optional()];
+const FULL: &[Arg] =
+    &[Arg::word("full", "FULL"), Arg::new("count", ArgKind::Integer).token("COUNT").optional()];
 
 const HELP: &[&str] = &[
     "CONSUMERS <key> <groupname>",
@@ -148,6 +149,14 @@ fn full(view: &View<'_>, stream: &Stream, count: usize, reply: &mut Reply<'_>) -
         found.push((name.to_vec(), group));
         Ok(())
     })?;
+    let shown = |pending: u64| usize::try_from(pending).unwrap_or(usize::MAX).min(count);
+    let total = found.iter().fold(0usize, |total, (_, group)| {
+        // Of each consumer so many may be shown, but together no more than there are.
+        let consumers = usize::try_from(group.consumers).unwrap_or(usize::MAX);
+        let of_consumers = shown(group.pending).saturating_mul(consumers).min(group.pending as usize);
+        total.saturating_add(consumers).saturating_add(shown(group.pending)).saturating_add(of_consumers)
+    });
+    view.admit_keys(total)?;
     let mut groups = Elements::of(reply);
     for (name, group) in found {
         let mut element = groups.next();

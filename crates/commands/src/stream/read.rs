@@ -83,7 +83,7 @@ const COUNT: Arg = Arg::new("count", ArgKind::Integer).token("COUNT").optional()
 const BLOCK: Arg = Arg::new("milliseconds", ArgKind::Integer).token("BLOCK").optional();
 const STREAMS: Arg = Arg::new(
     "streams",
-    ArgKind::Block(&[Arg::key().multiple(), Arg::new("id", ArgKind::String).multiple()]),
+    ArgKind::Block(&[Arg::key().multiple(), Arg::new("ID", ArgKind::String).multiple()]),
 )
 .token("STREAMS");
 
@@ -234,8 +234,10 @@ fn xread(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> 
         served.write(reply);
         return Ok(());
     }
-    // Only a worker can make it wait.
-    view.engine()?;
+    if request.block.is_some() {
+        // Only a worker can make it wait.
+        view.engine()?;
+    }
     request.nothing(Some(memo_of(behind.iter().map(|(_, id)| *id))), reply)
 }
 
