@@ -8,7 +8,7 @@ use resp::Encoder;
 
 use crate::args::Args;
 use crate::error::Result;
-use crate::keys::KeySpec;
+use crate::keys::{Begin, KeySpec};
 use crate::session::{Effect, Host, Session};
 use crate::store::Store;
 
@@ -356,6 +356,17 @@ impl Command {
     /// True if it may change data.
     pub fn is_write(&self) -> bool {
         matches!(self.run, Run::Write(_))
+    }
+
+    /// True if it may wait for others when it is called so: a command with a keyword before its keys (`XREAD`) only with `BLOCK`.
+    pub fn may_wait(&self, args: &Args<'_>) -> bool {
+        self.marks.has(Marks::BLOCKING)
+            && self.keys.iter().all(|spec| match spec.begin {
+                Begin::Keyword(word, _) => {
+                    (1..args.len()).take_while(|&at| !args.is(at, word)).any(|at| args.is(at, "block"))
+                }
+                _ => true,
+            })
     }
 
     /// True if it runs on the network runtime.

@@ -86,6 +86,7 @@ pub enum Error {
     TimeoutNotInteger,
     TimeoutOutOfRange,
     TimeoutNegative,
+    Unblocked,
     /// Not an answer: the read is too long for a worker and is run again on the reader pool.
     TooLong,
     NotHot,
@@ -153,6 +154,16 @@ pub enum Nothing {
     Array,
     /// A null bulk string.
     Bulk,
+}
+
+impl Nothing {
+    /// Writes the reply.
+    pub fn write(self, reply: &mut resp::Encoder<'_>) {
+        match self {
+            Nothing::Array => reply.null_array(),
+            Nothing::Bulk => reply.null(),
+        }
+    }
 }
 
 impl Error {
@@ -248,6 +259,7 @@ impl fmt::Display for Error {
             Error::TimeoutNotFloat => "ERR timeout is not a float or out of range",
             Error::TimeoutNotInteger => "ERR timeout is not an integer or out of range",
             Error::TimeoutOutOfRange => "ERR timeout is out of range",
+            Error::Unblocked => "UNBLOCKED client unblocked via CLIENT UNBLOCK",
             Error::TimeoutNegative => "ERR timeout is negative",
             Error::TooLong => "ERR the read is too long for a worker",
             Error::NotHot => "ERR the key is not in memory",
