@@ -202,7 +202,11 @@ impl<'t> Tx<'t> {
     /// writes there any more.
     pub(crate) fn sweep_parts(&mut self, parts: Parts, from: &[u8], to: &[u8]) {
         let space = self.space();
-        garbage::add_range(self.batch.pending_mut(), &key::element(space, parts, from), &key::element(space, parts, to));
+        garbage::add_range(
+            self.batch.pending_mut(),
+            &key::element(space, parts, from),
+            &key::element(space, parts, to),
+        );
     }
 
     /// Writes one record of a value, in a family of parts.

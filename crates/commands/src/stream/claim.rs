@@ -37,7 +37,7 @@ pub(crate) static COMMANDS: &[Command] = &[
             "5.0.0",
             "Takes entries off what a group has pending and counts those that were.",
             "O(1) for each message ID processed.",
-            &[Arg::key(), GROUP, Arg::new("id", ArgKind::String).multiple()],
+            &[Arg::key(), GROUP, Arg::new("ID", ArgKind::String).multiple()],
         ),
         run: Run::Write(xack),
     },
@@ -72,7 +72,7 @@ pub(crate) static COMMANDS: &[Command] = &[
                 GROUP,
                 CONSUMER,
                 Arg::new("min-idle-time", ArgKind::String),
-                Arg::new("id", ArgKind::String).multiple(),
+                Arg::new("ID", ArgKind::String).multiple(),
                 Arg::new("ms", ArgKind::Integer).token("IDLE").optional(),
                 Arg::new("unix-time-milliseconds", ArgKind::UnixTime).token("TIME").optional(),
                 Arg::new("count", ArgKind::Integer).token("RETRYCOUNT").optional(),
@@ -187,12 +187,7 @@ fn xpending(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(
     }
 }
 
-fn summarise_pending(
-    view: &View<'_>,
-    stream: &Stream,
-    group: &stream::Group,
-    reply: &mut Reply<'_>,
-) -> Result<()> {
+fn summarise_pending(view: &View<'_>, stream: &Stream, group: &stream::Group, reply: &mut Reply<'_>) -> Result<()> {
     let bounds = group.pending_bounds(view, stream)?;
     let mut consumers = Elements::of(reply);
     if bounds.is_some() {
