@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use crate::circuit::Circuit;
 use crate::heartbeat::Heartbeats;
 use crate::metrics::{Refusal, RuntimeMetrics, nanos};
+use crate::parked::Parked;
 use crate::request::{Refused, StorageRequest};
 
 /// How much may wait. A full channel makes its senders stop reading from their sockets.
@@ -88,6 +89,7 @@ pub struct MessageChannel<Q, R> {
     was_full: AtomicBool,
     closed: AtomicBool,
     metrics: Arc<RuntimeMetrics>,
+    parked: Arc<Parked<Q, R>>,
     heartbeats: Heartbeats,
     circuit: Circuit,
     /// Numbers the clients, so that request ids differ.
@@ -111,6 +113,7 @@ impl<Q, R> MessageChannel<Q, R> {
             was_full: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             metrics,
+            parked: Arc::default(),
             heartbeats: Heartbeats::new(workers),
             circuit: Circuit::default(),
             clients: AtomicU64::new(0),
@@ -356,6 +359,11 @@ impl<Q, R> MessageChannel<Q, R> {
     pub fn depth(&self) -> (usize, usize) {
         let waiting = self.waiting.lock();
         (waiting.len(), waiting.bytes)
+    }
+
+    /// Requests that wait for other clients.
+    pub fn parked(&self) -> &Arc<Parked<Q, R>> {
+        &self.parked
     }
 
     /// The signs of life of the workers.

@@ -55,8 +55,17 @@ impl<Q, R> StorageClient<Q, R> {
             reply.answer(Err(Refused::Open));
             return id;
         }
-        let request =
-            StorageRequest { id, payload, size_bytes, submitted, deadline, attempts: 0, stalled: false, reply };
+        let request = StorageRequest {
+            id,
+            payload,
+            size_bytes,
+            submitted,
+            deadline,
+            attempts: 0,
+            stalled: false,
+            place: None,
+            reply,
+        };
         let mut outbox = self.outbox.borrow_mut();
         outbox.push_back(request);
         if outbox.len() == 1 {

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! A request is answered exactly once: by its worker, or by its own [`ReplySlot`] when it is dropped, so
-//! that a worker's death cannot leave a client waiting. Workers give [`Heartbeats`]; a [`Watchdog`] on the other
+//! that a worker's death cannot leave a client waiting. Requests that wait for other clients are [`Parked`]. Workers give [`Heartbeats`]; a [`Watchdog`] on the other
 //! side looks at them and opens the [`Circuit`] when storage is down.
 
 mod channel;
@@ -21,6 +21,7 @@ mod heartbeat;
 mod histogram;
 mod mailbox;
 mod metrics;
+mod parked;
 mod probe;
 mod request;
 mod watchdog;
@@ -32,6 +33,7 @@ pub use heartbeat::{Heartbeats, Sign, Vitality};
 pub use histogram::{Histogram, HistogramSnapshot};
 pub use mailbox::{Answer, Mailbox};
 pub use metrics::{ChannelMetrics, Refusal, Refusals, RuntimeMetrics, RuntimePart};
+pub use parked::{Parked, Place, Topic};
 pub use probe::{PROBE_PERIOD, probe};
 pub use request::{Fate, Refused, ReplySlot, StorageRequest, StorageResponse, answer_all};
 pub use watchdog::{Finding, WATCHDOG_PERIOD, Watchdog};

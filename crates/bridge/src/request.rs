@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::mailbox::{Answer, Mailbox};
+use crate::parked::Place;
 
 /// A request on its way to storage.
 #[derive(Debug)]
@@ -22,11 +23,19 @@ pub struct StorageRequest<Q, R> {
     pub attempts: u32,
     /// It was put off as storage takes no writes at present.
     pub stalled: bool,
+    /// Its place among those that wait for others, once it has waited.
+    pub place: Option<Place>,
     /// Where the answer goes.
     pub reply: ReplySlot<R>,
 }
 
 impl<Q, R> StorageRequest<Q, R> {
+    /// Begins its time anew: it has waited for others, which does not count.
+    pub fn restart_clock(&mut self, now: Instant) {
+        let allowed = self.deadline.saturating_duration_since(self.submitted);
+        (self.submitted, self.deadline) = (now, now + allowed);
+    }
+
     /// Answers that the request was not executed, as its deadline passed while it waited.
     pub fn refuse_late(self, now: Instant) {
         let waited = now - self.submitted;
@@ -94,6 +103,11 @@ pub struct ReplySlot<R> {
 impl<R> ReplySlot<R> {
     pub(crate) fn new(mailbox: Arc<Mailbox<R>>, token: u64, request: u64) -> Self {
         ReplySlot { mailbox: Some(mailbox), token, request }
+    }
+
+    /// The client to answer.
+    pub(crate) fn token(&self) -> u64 {
+        self.token
     }
 
     /// Answers, with a wake-up of its own. For many answers at once see [`answer_all`].

@@ -58,6 +58,9 @@ pub enum Error {
     BitfieldType,
     BitfieldOverflowType,
     BitfieldReadOnly,
+    // Of HyperLogLogs.
+    NotHyperLogLog,
+    CorruptHyperLogLog,
     // Of keys.
     SameObject,
     DbOutOfRange,
@@ -86,6 +89,7 @@ pub enum Error {
     TimeoutNotInteger,
     TimeoutOutOfRange,
     TimeoutNegative,
+    Unblocked,
     /// Not an answer: the read is too long for a worker and is run again on the reader pool.
     TooLong,
     NotHot,
@@ -155,6 +159,16 @@ pub enum Nothing {
     Bulk,
 }
 
+impl Nothing {
+    /// Writes the reply.
+    pub fn write(self, reply: &mut resp::Encoder<'_>) {
+        match self {
+            Nothing::Array => reply.null_array(),
+            Nothing::Bulk => reply.null(),
+        }
+    }
+}
+
 impl Error {
     /// A sentence that only one command has. It stands beside that command's handler.
     pub const fn sentence(text: &'static str) -> Error {
@@ -215,6 +229,8 @@ impl fmt::Display for Error {
             }
             Error::BitfieldOverflowType => "ERR Invalid OVERFLOW type specified",
             Error::BitfieldReadOnly => "ERR BITFIELD_RO only supports the GET subcommand",
+            Error::NotHyperLogLog => "WRONGTYPE Key is not a valid HyperLogLog string value.",
+            Error::CorruptHyperLogLog => "INVALIDOBJ Corrupted HLL object detected",
             Error::SameObject => "ERR source and destination objects are the same",
             Error::DbOutOfRange => "ERR DB index is out of range",
             Error::InvalidDbIndex => "ERR invalid DB index",
@@ -248,6 +264,7 @@ impl fmt::Display for Error {
             Error::TimeoutNotFloat => "ERR timeout is not a float or out of range",
             Error::TimeoutNotInteger => "ERR timeout is not an integer or out of range",
             Error::TimeoutOutOfRange => "ERR timeout is out of range",
+            Error::Unblocked => "UNBLOCKED client unblocked via CLIENT UNBLOCK",
             Error::TimeoutNegative => "ERR timeout is negative",
             Error::TooLong => "ERR the read is too long for a worker",
             Error::NotHot => "ERR the key is not in memory",
@@ -291,6 +308,8 @@ impl From<data::Error> for Error {
             data::Error::NotFloat => Error::NotFloat,
             data::Error::Overflow => Error::Overflow,
             data::Error::NotFinite => Error::NotFiniteIncrement,
+            data::Error::NotHyperLogLog => Error::NotHyperLogLog,
+            data::Error::CorruptHyperLogLog => Error::CorruptHyperLogLog,
             data::Error::StringTooLong => Error::StringTooLong,
             data::Error::TooLong => Error::TooLong,
             data::Error::NotHot => Error::NotHot,

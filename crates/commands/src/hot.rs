@@ -52,7 +52,8 @@ impl HotReads {
         reply: &mut Encoder<'_>,
     ) -> Option<Result<()>> {
         let Run::Read(handler) = command.run else { return None };
-        if command.marks.has(Marks::LONG) || command.marks.has(Marks::ITERATES) {
+        let unfit = [Marks::LONG, Marks::ITERATES, Marks::BLOCKING];
+        if unfit.into_iter().any(|mark| command.marks.has(mark)) {
             return None;
         }
         let mut keys = 0;

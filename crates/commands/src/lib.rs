@@ -23,7 +23,9 @@ mod debug;
 mod error;
 mod flags;
 mod generic;
+mod geo;
 mod hot;
+mod hyperloglog;
 mod info;
 mod introspection;
 mod keys;
@@ -37,8 +39,10 @@ mod reference;
 mod scripting;
 mod server;
 mod session;
+mod set;
 mod slice;
 mod string;
+mod zset;
 #[cfg(test)]
 mod testing;
 

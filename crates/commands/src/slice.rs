@@ -13,7 +13,7 @@ use resp::{Encoder, Protocol, Span};
 
 use crate::args::Args;
 use crate::command::Command;
-use crate::error::Error;
+use crate::error::{Error, Nothing};
 
 /// Consecutive commands of one client.
 #[derive(Debug, Default)]
@@ -34,6 +34,10 @@ pub struct Slice {
     pub slow: Vec<SlowCall>,
     /// A place among the writes was given to it while they are slowed down.
     pub admitted: bool,
+    /// Once its call has waited for others: what that is answered if it has waited in vain.
+    pub nothing: Option<Nothing>,
+    /// What its call left for itself when it began to wait.
+    pub memo: Option<Vec<u8>>,
     /// Set by the client's connection when it ends. Stays with the slice when it is emptied.
     pub cancel: Option<Cancel>,
 }
@@ -106,6 +110,16 @@ impl Slice {
         self.next = self.calls.len();
     }
 
+    /// Answers the call that has waited for others in vain.
+    pub fn time_out(&mut self) {
+        let nothing = self.nothing.unwrap_or(Nothing::Array);
+        if let Some(&Call::Run { protocol, silent: false, command, .. }) = self.calls.get(self.next) {
+            nothing.write(&mut Encoder::new(&mut self.answer, protocol));
+            crate::stats::count_call(command, Duration::ZERO, false);
+        }
+        self.next += 1;
+    }
+
     /// Empties the slice for its next use; what it has allocated is kept.
     pub fn clear(&mut self) {
         self.buf = Bytes::new();
@@ -116,6 +130,8 @@ impl Slice {
         self.answer.clear();
         self.slow.clear();
         self.admitted = false;
+        self.nothing = None;
+        self.memo = None;
     }
 
     /// What the slice occupies in the channel, in bytes.

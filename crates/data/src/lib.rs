@@ -6,16 +6,23 @@
 //! the modules [`key`] and [`header`]. This crate knows no command, no protocol and no thread.
 
 pub mod bitmap;
+pub mod dump;
 pub mod expiry;
 pub mod float;
 pub mod garbage;
 pub mod glob;
+pub mod hash;
 pub mod header;
+pub mod hyperloglog;
 pub mod integer;
 pub mod key;
 pub mod list;
 pub mod packed;
+pub mod rdb;
+pub mod set;
 pub mod string;
+pub mod usage;
+pub mod zset;
 
 mod access;
 mod batch;
@@ -24,6 +31,8 @@ mod error;
 mod hot;
 mod keyspace;
 mod members;
+#[cfg(test)]
+mod testing;
 mod turn;
 mod tx;
 mod view;

@@ -36,6 +36,8 @@ pub struct Turn {
     expired: RefCell<Vec<(SpaceId, Vec<u8>)>>,
     hits: Cell<u64>,
     misses: Cell<u64>,
+    /// The command that runs has read a part of a value from memory alone.
+    has_read_point: Cell<bool>,
     cancel: Option<Cancel>,
     /// What the command that runs has left for itself when it began to wait.
     memo: RefCell<Option<Vec<u8>>>,
@@ -50,6 +52,7 @@ impl Turn {
             expired: RefCell::default(),
             hits: Cell::new(0),
             misses: Cell::new(0),
+            has_read_point: Cell::new(false),
             cancel: None,
             memo: RefCell::default(),
         }
@@ -72,6 +75,12 @@ impl Turn {
     /// Stamps the commands that follow.
     pub fn set_now_ms(&self, now_ms: u64) {
         self.now_ms.set(now_ms);
+        self.has_read_point.set(false);
+    }
+
+    /// True if the command that runs has called this before.
+    pub(crate) fn take_point(&self) -> bool {
+        self.has_read_point.replace(true)
     }
 
     /// 64 random bits (xorshift64*; not for secrets).

@@ -255,6 +255,11 @@ impl Pending {
         }
     }
 
+    /// The records of an iterable family that the commit writes, in key order; None: deleted.
+    pub fn written(&self, family: Family) -> impl ExactSizeIterator<Item = (&[u8], Option<&[u8]>)> {
+        self.overlay(family).iter().map(|(key, value)| (key.as_slice(), value.as_deref()))
+    }
+
     pub(crate) fn merges(&self) -> &[(Vec<u8>, i64)] {
         &self.merges
     }

@@ -22,6 +22,7 @@ use crate::clients::ClientRecord;
 use crate::fence::fence;
 use crate::flight::Flight;
 use crate::output::{Output, Written};
+use crate::parked;
 use crate::settings::OutputLimit;
 use crate::shard::Shard;
 use crate::stream::{ReadHalf, WriteHalf};
@@ -169,7 +170,7 @@ impl Connection {
                     Poll::Ready(Ok(0)) => {
                         state.ended_input = true;
                         if state.flight.is_some() {
-                            self.cancel_after_grace();
+                            self.cancel_after_grace(shard);
                         }
                     }
                     Poll::Ready(Ok(n)) => self.note_input(shard, &mut state, n),
@@ -181,11 +182,15 @@ impl Connection {
     }
 
     /// Lets long commands of a client that sends no more end before their time.
-    fn cancel_after_grace(&self) {
-        let cancel = self.record.cancel.clone();
+    /// One that waits for others waits no longer.
+    fn cancel_after_grace(&self, shard: &Shard) {
+        let (record, waiting) = (self.record.clone(), shard.common.waiting.clone());
         tokio::task::spawn_local(async move {
+            parked::leave(&waiting, record.id);
             tokio::time::sleep(HALF_CLOSED_GRACE).await;
-            cancel.cancel();
+            record.cancel.cancel();
+            // It may have begun to wait meanwhile.
+            parked::leave(&waiting, record.id);
         });
     }
 
@@ -248,6 +253,9 @@ impl Connection {
     pub(crate) fn abandon(self: &Rc<Self>, shard: &Rc<Shard>, before: Instant) {
         {
             let mut state = self.state.borrow_mut();
+            if shard.common.waiting.holds(self.record.id) {
+                return;
+            }
             let Some(flight) = state.flight.take_if(|flight| flight.deadline <= before) else { return };
             state.outstanding = Some(flight.request);
             shard.common.runtime.refusals.add(Refusal::Abandoned, 1);

@@ -34,6 +34,8 @@ enum Verdict {
     HoldFor(Duration),
     /// Nothing more for now: the client sleeps, or is closed.
     Stop,
+    /// This one is the last of its slice.
+    Cross,
 }
 
 /// Why no further command was taken into a slice.
@@ -125,6 +127,7 @@ impl Connection {
                         break Stop::Hold(Some(pause));
                     }
                     Verdict::Stop => break Stop::Done,
+                    Verdict::Cross => break Stop::Full,
                 },
                 Err(error) => {
                     let start = slice.literals.len();
@@ -155,7 +158,7 @@ impl Connection {
         slice.spans = held.spans;
         let buf: Bytes = slice.buf.clone();
         match self.look_at(shard, state, slice, &buf, 0) {
-            Verdict::Next => Stop::Full,
+            Verdict::Next | Verdict::Cross => Stop::Full,
             Verdict::HoldForAnswers => Stop::Done,
             Verdict::HoldFor(pause) => {
                 state.held = Some(HeldCommand { buf, spans: std::mem::take(&mut slice.spans) });
@@ -214,6 +217,11 @@ impl Connection {
     ) -> Verdict {
         let waits = slice.calls.iter().any(|call| matches!(call, Call::Run { .. }));
         let Run::Session(handler) = command.run else {
+            // Whoever may wait crosses alone, so that what was asked before is answered meanwhile.
+            let may_wait = command.may_wait(args);
+            if may_wait && !slice.calls.is_empty() {
+                return Verdict::HoldForAnswers;
+            }
             self.note_command(shard, state, command);
             let nothing_under_way = !waits && state.outstanding.is_none();
             if nothing_under_way && self.read_hot(shard, state, slice, command, args) {
@@ -231,7 +239,7 @@ impl Connection {
                 protocol: state.session.protocol,
                 silent,
             });
-            return Verdict::Next;
+            return if may_wait { Verdict::Cross } else { Verdict::Next };
         };
         if command.marks.has(Marks::BARRIER) && waits {
             return Verdict::HoldForAnswers;

@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bridge::RuntimeMetrics;
+use bridge::{MessageChannel, RuntimeMetrics};
 use commands::facts::{ClientFacts, Facts, Health};
-use commands::{ClientFilter, Command, Configuring, Error, Host, Result, RuntimeName, Shutdown};
+use commands::{ClientFilter, Command, Configuring, Error, Host, Result, RuntimeName, Shutdown, Slice};
 
 use tokio::sync::{Mutex, Notify};
 
 use crate::clients::Clients;
 use crate::metrics::NetworkMetrics;
+use crate::parked::{self, Waiting};
 use crate::settings::NetworkSettings;
 
 /// What only the process knows: its configuration, the other runtime's numbers, how to stop. Nothing here may
@@ -67,6 +68,7 @@ pub(crate) struct Common {
     pub(crate) metrics: NetworkMetrics,
     /// Of both runtimes and the channel.
     pub(crate) runtime: Arc<RuntimeMetrics>,
+    pub(crate) waiting: Waiting,
     pub(crate) control: Arc<dyn Control>,
     /// Held by who waits for files of the configuration: one thread of a pool is enough for all who ask.
     files: Mutex<()>,
@@ -78,12 +80,17 @@ pub(crate) struct Common {
 }
 
 impl Common {
-    pub(crate) fn new(settings: Arc<NetworkSettings>, control: Arc<dyn Control>, runtime: Arc<RuntimeMetrics>) -> Self {
+    pub(crate) fn new(
+        settings: Arc<NetworkSettings>,
+        control: Arc<dyn Control>,
+        channel: &MessageChannel<Slice, Slice>,
+    ) -> Self {
         Common {
             settings,
             clients: Clients::default(),
             metrics: NetworkMetrics::default(),
-            runtime,
+            runtime: channel.metrics().clone(),
+            waiting: channel.parked().clone(),
             control,
             files: Mutex::new(()),
             pause: Pause::default(),
@@ -151,6 +158,8 @@ impl Host for Common {
         let maxclients = self.settings.maxclients.load(Ordering::Relaxed);
         let mut facts = self.control.facts();
         facts.network = self.metrics.facts(self.clients.count(), maxclients);
+        facts.network.blocked_clients = self.waiting.count() as u64;
+        facts.network.total_blocking_keys = self.waiting.topic_count() as u64;
         facts.server.shutting_down = self.stopping.load(Ordering::Acquire);
         facts
     }
@@ -162,7 +171,13 @@ impl Host for Common {
     }
 
     fn clients(&self, filter: &ClientFilter) -> Vec<ClientFacts> {
-        self.clients.matching(filter)
+        let mut clients = self.clients.matching(filter);
+        clients.iter_mut().for_each(|client| client.blocked = self.waiting.holds(client.id));
+        clients
+    }
+
+    fn unblock_client(&self, id: u64, with_error: bool) -> bool {
+        parked::unblock(&self.waiting, id, with_error)
     }
 
     fn kill_clients(&self, filter: &ClientFilter) -> usize {

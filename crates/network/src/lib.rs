@@ -20,6 +20,7 @@ mod flight;
 mod host;
 mod metrics;
 mod output;
+mod parked;
 mod server;
 mod settings;
 mod shard;

@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use crate::clients::Origin;
 use crate::fence::{fence, keep_running};
 use crate::host::{Common, Control};
+use crate::parked;
 use crate::settings::NetworkSettings;
 use crate::shard::{Accepted, Phase, Place, Shard};
 use crate::stream::Socket;
@@ -80,7 +81,7 @@ impl NetworkServer {
     ) -> Self {
         let threads = threads.max(1);
         NetworkServer {
-            common: Arc::new(Common::new(settings, control, channel.metrics().clone())),
+            common: Arc::new(Common::new(settings, control, &channel)),
             channel,
             hot,
             senders: Mutex::new((0..threads).map(|_| mpsc::channel(1).0).collect()),
@@ -111,6 +112,10 @@ impl NetworkServer {
             let (common, channel) = (self.common.clone(), self.channel.clone());
             tasks.spawn_local(async move {
                 keep_running(&common.metrics, "watchdog", || watchdog::watch(common.clone(), channel.clone())).await;
+            });
+            let common = self.common.clone();
+            tasks.spawn_local(async move {
+                keep_running(&common.metrics, "timeouts", || parked::time_out(common.waiting.clone())).await;
             });
             tasks.spawn_local(self.clone().sample());
             tasks.spawn_local(self.clone().accept_all());
@@ -256,6 +261,7 @@ impl NetworkServer {
     /// Begins to stop: no new clients, no new commands.
     pub fn drain(&self) {
         self.common.stopping.store(true, Ordering::Release);
+        parked::close(&self.common.waiting);
         self.phase.send_replace(Phase::Draining);
     }
 

@@ -19,6 +19,7 @@ use crate::clients::ClientRecord;
 use crate::connection::Connection;
 use crate::fence::{fence, fence_task, keep_running};
 use crate::host::Common;
+use crate::parked;
 use crate::stream::Socket;
 
 /// How often limits in time are looked at.
@@ -41,6 +42,7 @@ pub(crate) struct Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.record.cancel.cancel();
+        parked::leave(&self.common.waiting, self.record.id);
         self.common.clients.remove(self.record.id);
     }
 }

@@ -11,13 +11,14 @@
 mod run;
 #[cfg(test)]
 mod tests;
+mod wait;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use bridge::{Fate, Refusal, Refused, ReplySlot, StorageRequest, StorageResponse, answer_all};
+use bridge::{Fate, Place, Refusal, Refused, ReplySlot, StorageRequest, StorageResponse, answer_all};
 use commands::{Call, Error, Marks, Slice};
 use data::{Batch, Turn};
 use engine::{Durability, SlotId, Stall};
@@ -29,6 +30,7 @@ use crate::latch::{Held, Owner, stripe_of};
 use crate::limits::SyncPolicy;
 use crate::retry;
 use crate::shared::{Shared, now_ms};
+use wait::Ready;
 
 /// A request for storage.
 pub type Request = StorageRequest<Slice, Slice>;
@@ -98,6 +100,12 @@ pub(crate) struct BatchProcessor<'s> {
     waiting: VecDeque<Work>,
     /// Requests that wait for the commit.
     done: Vec<(Work, Next)>,
+    /// A request that has written what others wait for: it goes on after them.
+    interrupted: Option<Work>,
+    /// Keys that were written and that others may wait for.
+    ready: VecDeque<Ready>,
+    /// Requests that wait for others since they ran in the open batch.
+    parked: Vec<Place>,
     /// How far the call that runs has got.
     stage: Stage,
     /// The effects of the calls before the one that runs are committed.
@@ -126,6 +134,9 @@ impl<'s> BatchProcessor<'s> {
             turn: Turn::new(now_ms(), owner.number() ^ shared.keyspace.seed()),
             waiting: VecDeque::new(),
             done: Vec::new(),
+            interrupted: None,
+            ready: VecDeque::new(),
+            parked: Vec::new(),
             stage: Stage::Latch,
             committed_midway: false,
             committed_call: false,
@@ -144,7 +155,7 @@ impl<'s> BatchProcessor<'s> {
         fail_point!("storage-worker");
         self.read_ahead();
         let mut commands = 0;
-        while let Some(work) = self.waiting.pop_front() {
+        while let Some(work) = self.next_work() {
             let slice = &work.request.payload;
             commands += (slice.calls.len() - slice.next) as u64;
             self.run_request(work);
@@ -158,6 +169,11 @@ impl<'s> BatchProcessor<'s> {
             self.shared.channel.heartbeats().rest(self.worker);
             self.shared.channel.circuit().note_turn();
         }
+    }
+
+    /// What runs next: who has waited for what was just written, then who wrote it, then the others.
+    fn next_work(&mut self) -> Option<Work> {
+        self.next_woken().or_else(|| self.interrupted.take()).or_else(|| self.waiting.pop_front())
     }
 
     /// Takes requests in hand, but for those whose writes have to wait.
@@ -277,6 +293,10 @@ impl<'s> BatchProcessor<'s> {
         self.shared.keyspace.hits.fetch_add(hits, Ordering::Relaxed);
         self.shared.keyspace.misses.fetch_add(misses, Ordering::Relaxed);
         outcome?;
+        self.parked.clear();
+        if let Some(work) = &mut self.interrupted {
+            work.committed = Mark::of(&work.request.payload);
+        }
         self.answer_done();
         Ok(())
     }
@@ -309,7 +329,11 @@ impl<'s> BatchProcessor<'s> {
     /// tried again is put off; the rest runs once more with its writes refused.
     fn recover(&mut self, failure: Failure) {
         let mut refused = Vec::new();
-        for (mut work, _) in std::mem::take(&mut self.done) {
+        self.ready.clear();
+        self.unpark();
+        let interrupted = self.interrupted.take();
+        let begun = std::mem::take(&mut self.done).into_iter().map(|(work, _)| work).chain(interrupted);
+        for mut work in begun {
             work.rewind();
             work.request.attempts += 1;
             let (deadline, attempts) = (work.request.deadline, work.request.attempts);
@@ -358,8 +382,10 @@ impl Drop for BatchProcessor<'_> {
     fn drop(&mut self) {
         self.batch.clear();
         self.held.release();
+        self.unpark();
         let done = std::mem::take(&mut self.done).into_iter().map(|(work, _)| work);
-        let left: Vec<Work> = done.chain(std::mem::take(&mut self.waiting)).collect();
+        let left = done.chain(self.interrupted.take()).chain(std::mem::take(&mut self.waiting));
+        let left: Vec<Work> = left.collect();
         for mut work in left.into_iter().rev() {
             work.rewind();
             work.request.attempts += 1;

@@ -202,7 +202,14 @@ fn finish(
         request.payload.calls.get(request.payload.next)
     {
         let (start, begun) = (answer.len(), Instant::now());
-        if let Err(error) = work(Running { request: &request, call }, &mut Encoder::new(&mut answer, protocol)) {
+        let outcome = work(Running { request: &request, call }, &mut Encoder::new(&mut answer, protocol));
+        if let Err(Error::Park(_)) = outcome {
+            // What it was sent here for is gone meanwhile. Only a worker can let it wait.
+            answer.truncate(start);
+            request.payload.answer = answer;
+            return shared.channel.resume(request);
+        }
+        if let Err(error) = outcome {
             answer.truncate(start);
             commands::stats::count_error(&error.code());
             Encoder::new(&mut answer, protocol).error(&error.to_string());

@@ -24,6 +24,7 @@ fn request(mailbox: &Arc<Mailbox<u32>>, number: u32, size_bytes: usize, timeout:
         deadline: submitted + timeout,
         attempts: 0,
         stalled: false,
+        place: None,
         reply,
     }
 }

@@ -10,9 +10,9 @@ use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run
 use crate::error::{Error, Result};
 
 /// How many keys `SCAN` looks at, where `COUNT` does not say.
-const SCAN_COUNT: usize = 10;
+pub(crate) const SCAN_COUNT: usize = 10;
 /// Keys that one call looks at, whatever `COUNT` says: it is a hint, and others wait for the worker.
-pub(super) const KEYS_PER_CALL_MAX: usize = 10_000;
+pub(crate) const KEYS_PER_CALL_MAX: usize = 10_000;
 /// A database with no more keys than this is gone through as a whole for a random one, so that all are equally likely.
 const SMALL_DATABASE_KEYS: u64 = 128;
 /// Neighbours among which a random key is drawn: one alone would be as likely as the gap before it is wide.
@@ -100,11 +100,12 @@ fn scan(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A pattern of keys. A single star means every key, even the one with the empty name, which as a pattern it would not match.
-struct Pattern<'a>(&'a [u8]);
+/// A pattern of keys or members. A single star means every one, even the one with the empty name, which as a pattern it would
+/// not match.
+pub(crate) struct Pattern<'a>(pub(crate) &'a [u8]);
 
 impl Pattern<'_> {
-    fn matches(&self, name: &[u8]) -> bool {
+    pub(crate) fn matches(&self, name: &[u8]) -> bool {
         self.0 == b"*" || glob::matches(self.0, name, false)
     }
 }
@@ -150,7 +151,7 @@ impl<'a> ScanFilter<'a> {
 
 /// A cursor as C's `strtoul` reads it, which is what Redis does: a sign is allowed, a negative number counts from the end
 /// of 64 bits, a NUL ends the text, and no text at all is 0.
-fn parse_cursor(text: &[u8]) -> Option<u64> {
+pub(crate) fn parse_cursor(text: &[u8]) -> Option<u64> {
     let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
     if text.is_empty() {
         return Some(0);
@@ -171,22 +172,28 @@ fn parse_cursor(text: &[u8]) -> Option<u64> {
     Some(if negative { value.wrapping_neg() } else { value })
 }
 
-/// Names of keys, encoded as they are found: their number has to be written before them.
+/// Names of keys, or members, encoded as they are found: their number has to be written before them.
 #[derive(Default)]
-struct Names {
+pub(crate) struct Names {
     count: usize,
     encoded: Vec<u8>,
 }
 
 impl Names {
-    fn push(&mut self, name: &[u8]) {
+    pub(crate) fn push(&mut self, name: &[u8]) {
         self.count += 1;
         // A bulk string is the same in every protocol.
         Reply::new(&mut self.encoded, resp::Protocol::Resp2).bulk(name);
     }
 
-    fn write(self, reply: &mut Reply<'_>) {
+    pub(crate) fn write(self, reply: &mut Reply<'_>) {
         reply.array(self.count);
+        reply.raw(&self.encoded);
+    }
+
+    /// The same as a set.
+    pub(crate) fn write_set(self, reply: &mut Reply<'_>) {
+        reply.set(self.count);
         reply.raw(&self.encoded);
     }
 }

@@ -1,6 +1,7 @@
 //! The hot tier: recently used headers and small values in memory, so that most lookups need no RocksDB.
 //!
-//! It holds records of `keys` under their record keys, as they are committed. That it never disagrees with the disk
+//! It holds records of `keys` under their record keys, and those of `elements` under theirs behind a byte that no record key
+//! begins with ([`element_key`]), as they are committed. That it never disagrees with the disk
 //! rests on two rules: a record is hidden from before the commit that changes it until after ([`HotTier::withdraw`], [`HotTier::publish`]),
 //! while its latch is held; and what a read has found is taken in only by a worker that holds the key's latch since
 //! before it read. Anybody may look: a lock is held for the time of a copy. Snapshots do not look here. A flushed or swapped database needs nothing: record keys begin with
@@ -11,7 +12,7 @@ mod shard;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use engine::{Pending, RecordKey, RecordValue, SlotId};
+use engine::{Family, Pending, RecordKey, RecordValue, SlotId};
 use parking_lot::Mutex;
 
 use shard::{Id, Shard};
@@ -34,7 +35,11 @@ pub struct HotTier {
 
 /// Lookups of a batch: kept for its allocation.
 #[derive(Debug, Default)]
-pub(crate) struct Lookups(Vec<Lookup>);
+pub(crate) struct Lookups {
+    records: Vec<Lookup>,
+    /// Of what the batch has written to `elements`, in key order.
+    elements: Vec<(usize, u32)>,
+}
 
 #[derive(Debug)]
 struct Lookup {
@@ -42,6 +47,15 @@ struct Lookup {
     fragment: u32,
     slot: SlotId,
     id: Id,
+}
+
+/// Under what a record of `elements` is kept: its key behind a byte with which no record key of `keys` begins, as those begin with
+/// a space, and spaces are counted from one.
+pub(crate) fn element_key(element: &[u8]) -> RecordKey {
+    let mut key = RecordKey::with_capacity(1 + element.len());
+    key.push(u8::MAX);
+    key.extend_from_slice(element);
+    key
 }
 
 impl HotTier {
@@ -80,10 +94,11 @@ impl HotTier {
     }
 
     /// Notes the records of slots that are here, and takes those slots out of the list. The caller holds the latches of all.
-    pub(crate) fn remember(&self, slots: &mut Vec<SlotId>, pending: &mut Pending, Lookups(lookups): &mut Lookups) {
+    pub(crate) fn remember(&self, slots: &mut Vec<SlotId>, pending: &mut Pending, lookups: &mut Lookups) {
         if self.shards.is_empty() {
             return;
         }
+        let lookups = &mut lookups.records;
         let asked = slots.len();
         lookups.clear();
         lookups.extend(slots.drain(..).map(|slot| self.lookup(pending.key(slot), slot)));
@@ -116,10 +131,17 @@ impl HotTier {
 
     /// Before a commit: hides the records that it changes, so that nobody sees some of them new and then others old. The caller
     /// holds the latches of their keys. If the commit fails, they stay hidden.
-    pub(crate) fn withdraw(&self, pending: &Pending, Lookups(lookups): &mut Lookups) {
+    pub(crate) fn withdraw(&self, pending: &Pending, lookups: &mut Lookups) {
+        let Lookups { records: lookups, elements } = lookups;
         lookups.clear();
+        elements.clear();
         if self.shards.is_empty() {
             return;
+        }
+        for (element, _) in pending.written(Family::Elements) {
+            let (shard, fragment) = self.hash(&element_key(element));
+            self.shards[shard].lock().hide(fragment);
+            elements.push((shard, fragment));
         }
         lookups.extend(pending.written_slots().map(|slot| self.lookup(pending.key(slot), slot)));
         lookups.sort_unstable_by_key(|lookup| lookup.shard);
@@ -133,7 +155,15 @@ impl HotTier {
 
     /// After the commit: shows the records of the batch as they are now. `lookups` is as [`HotTier::withdraw`] left it, and the caller still
     /// holds the latches.
-    pub(crate) fn publish(&self, pending: &Pending, Lookups(lookups): &Lookups) {
+    pub(crate) fn publish(&self, pending: &Pending, lookups: &Lookups) {
+        let Lookups { records: lookups, elements } = lookups;
+        for ((element, value), &(shard, fragment)) in pending.written(Family::Elements).zip(elements) {
+            let (key, mut shard) = (element_key(element), self.shards[shard].lock());
+            match value {
+                Some(value) if value.len() <= RECORD_LEN_MAX => shard.put(fragment, &key, value.into()),
+                _ => shard.remove(fragment, &key),
+            }
+        }
         for part in lookups.chunk_by(|a, b| a.shard == b.shard) {
             let mut shard = self.shards[part[0].shard].lock();
             for lookup in part {
@@ -190,8 +220,6 @@ pub struct HotStats {
 
 #[cfg(test)]
 mod tests {
-    use engine::Family;
-
     use super::*;
 
     fn key(bytes: &[u8]) -> RecordKey {
@@ -233,6 +261,26 @@ mod tests {
         assert_eq!(tier.get(b"k").as_deref(), Some(&b"new"[..]));
         assert_eq!(tier.get(b"gone").as_deref(), None);
         assert_eq!(tier.get(b"read").as_deref(), None);
+    }
+
+    #[test]
+    fn elements_follow_their_commits_and_are_not_taken_for_records_of_keys() {
+        let tier = HotTier::new(1 << 20);
+        tier.fill(&element_key(b"e"), b"old");
+        tier.fill(&element_key(b"gone"), b"old");
+        tier.fill(&key(b"e"), b"a key");
+        let mut pending = Pending::new();
+        pending.put(Family::Elements, b"e".to_vec(), b"new".to_vec());
+        pending.put(Family::Elements, b"first".to_vec(), b"1".to_vec());
+        pending.delete(Family::Elements, b"gone".to_vec());
+        let mut lookups = Lookups::default();
+        tier.withdraw(&pending, &mut lookups);
+        assert_eq!(tier.get(&element_key(b"e")).as_deref(), None);
+        tier.publish(&pending, &lookups);
+        assert_eq!(tier.get(&element_key(b"e")).as_deref(), Some(&b"new"[..]));
+        assert_eq!(tier.get(&element_key(b"first")).as_deref(), Some(&b"1"[..]));
+        assert_eq!(tier.get(&element_key(b"gone")).as_deref(), None);
+        assert_eq!(tier.get(b"e").as_deref(), Some(&b"a key"[..]));
     }
 
     #[test]

@@ -142,6 +142,8 @@ const LIST_KEYS: [&[u8]; 6] = [b"list:1", b"list:2", b"list:3", b"list:4", b"{ta
 
 /// The most elements that one command pushes.
 const ELEMENTS_MAX: usize = 80;
+/// Keys that only HyperLogLogs use.
+const HLL_KEYS: [&[u8]; 4] = [b"hll:1", b"hll:2", b"hll:3", b"hll:absent"];
 
 /// A source of commands. The same seed gives the same commands.
 pub(crate) struct Generator {
@@ -203,6 +205,12 @@ impl Generator {
         let random = &mut self.random;
         args.push(match kind {
             "key" => random.pick(&KEYS).to_vec(),
+            "hll" => random.pick(&HLL_KEYS).to_vec(),
+            "member" => self.member(),
+            "members" => {
+                let count = 1 + random.below(200);
+                return args.extend((0..count).map(|_| self.member()));
+            }
             "word" => random.pick(&WORD_KEYS).to_vec(),
             "text" => self.letters(60),
             "list" if random.percent(90) => random.pick(&LIST_KEYS).to_vec(),
@@ -283,6 +291,18 @@ impl Generator {
             16 | 17 => vec![b'x'; 126 + self.random.below(5)],
             18 => vec![b'y'; 1000 + self.random.below(3)],
             _ => self.float(),
+        }
+    }
+
+    /// Of few that there are: numbers of every width, short strings, and some that are too long for a compact encoding.
+    fn member(&mut self) -> Vec<u8> {
+        match self.random.below(12) {
+            0 => self.any_value(),
+            1 => self.random.pick(&INTEGERS).to_vec(),
+            2 => self.random.between(-3000, 3000).to_string().into_bytes(),
+            3 | 4 => format!("m{}", self.random.below(200)).into_bytes(),
+            5 => vec![b'x'; 62 + self.random.below(5)],
+            _ => self.random.between(0, 40).to_string().into_bytes(),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use bridge::Fate;
-use commands::{Args, Call, Command, Error, Marks, Run, SlowCall};
+use commands::{Args, Call, Command, Error, Marks, Park, Run, SlowCall};
 use data::{SpaceId, Tx, View};
 use fail::fail_point;
 use resp::{Encoder, Protocol};
@@ -18,12 +18,12 @@ type WriteHandler = fn(&mut Tx<'_>, &Args<'_>, &mut Encoder<'_>) -> Result<(), E
 
 /// One [`Call::Run`].
 #[derive(Clone, Copy)]
-struct Running {
-    command: &'static Command,
-    first: u32,
-    count: u32,
-    db: u16,
-    protocol: Protocol,
+pub(super) struct Running {
+    pub(super) command: &'static Command,
+    pub(super) first: u32,
+    pub(super) count: u32,
+    pub(super) db: u16,
+    pub(super) protocol: Protocol,
     silent: bool,
 }
 
@@ -33,6 +33,8 @@ enum Step {
     Ran,
     /// It belongs to the reader pool.
     Pool,
+    /// It waits until others have written to its keys.
+    Park(Park),
     /// The batch failed before it, or with it (`true`).
     Halted(Failure, bool),
 }
@@ -76,6 +78,7 @@ impl BatchProcessor<'_> {
                             self.done.push((work, Next::Pool));
                             return self.commit();
                         }
+                        Step::Park(park) => return self.park(work, running, park),
                         Step::Halted(failure, has_run) => {
                             work.ran = work.request.payload.next + usize::from(has_run);
                             self.done.push((work, Next::Answer));
@@ -87,6 +90,12 @@ impl BatchProcessor<'_> {
             work.request.payload.next += 1;
             if std::mem::take(&mut self.committed_call) {
                 work.committed = Mark::of(&work.request.payload);
+            }
+            // Who is woken runs one call only, so that nobody interrupts somebody who has interrupted.
+            let goes_on = work.request.payload.next < work.request.payload.calls.len();
+            if self.has_ready() && goes_on && self.interrupted.is_none() {
+                self.interrupted = Some(work);
+                return;
             }
         }
         self.done.push((work, Next::Answer));
@@ -113,6 +122,11 @@ impl BatchProcessor<'_> {
                 answer.truncate(start);
                 slice.answer = answer;
                 return Step::Pool;
+            }
+            Err(Halt::Call(Error::Park(park))) => {
+                answer.truncate(start);
+                slice.answer = answer;
+                return Step::Park(park);
             }
             Err(Halt::Call(error)) => {
                 answer.truncate(start);
@@ -146,6 +160,8 @@ impl BatchProcessor<'_> {
     fn run_fenced(&mut self, work: &Work, running: Running, answer: &mut Vec<u8>) -> Result<(), Halt> {
         let shared = self.shared;
         self.stage = Stage::Latch;
+        self.turn.set_memo(work.request.payload.memo.clone());
+        self.batch.set_notes_ready(shared.channel.parked().count() > 0);
         let outcome = fence(shared.metrics(), || {
             let args = work.request.payload.args(running.first, running.count);
             self.run_command(running.command, &args, running.db, &mut Encoder::new(answer, running.protocol))
@@ -254,6 +270,7 @@ impl BatchProcessor<'_> {
         })?;
         self.stage = Stage::Kept;
         self.committed_call = true;
+        self.wake_all();
         Ok(())
     }
 
@@ -269,7 +286,8 @@ impl BatchProcessor<'_> {
                 all &= held.try_latch(stripe_of(data::key::position(seed, key)));
             }
         });
-        if !all && keys > 1 {
+        // Who may come to wait has to know that nobody writes meanwhile.
+        if !all && (keys > 1 || command.marks.has(Marks::BLOCKING)) {
             self.latch_keys(command, args)?;
             all = true;
         }

@@ -26,6 +26,8 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("config|resetstat", "tips", "new in 7.2"),
     ("config|rewrite", "tips", "new in 7.2"),
     ("latency|reset", "tips", "7.2 adds the numbers up"),
+    ("zrank", "arity", "7.2 has WITHSCORE"),
+    ("zrevrank", "arity", "7.2 has WITHSCORE"),
 ];
 
 /// True if a difference is listed.
