@@ -42,9 +42,9 @@ mod session;
 mod set;
 mod slice;
 mod string;
-mod zset;
 #[cfg(test)]
 mod testing;
+mod zset;
 
 pub use args::{Args, parse_float, parse_integer};
 pub use command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
