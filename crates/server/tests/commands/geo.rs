@@ -20,7 +20,7 @@ fn places_distances_and_hashes() {
             "[[,13.36138933897018433 ,38.11555639549629859] nil]",
         );
         db.check_each("ZSCORE Sicily Palermo", "$3479099956230698", ",3479099956230698");
-        db.check_arity(&["GEOADD Sicily 1 2", "GEODIST Sicily a", "GEOSEARCH Sicily FROMLONLAT 15 37 BYRADIUS 200"]);
+        db.check_arity(&["GEOADD Sicily 1 2", "GEODIST Sicily a", "GEOSEARCH Sicily FROMLONLAT 15 37 BYRADIUS"]);
     });
 }
 

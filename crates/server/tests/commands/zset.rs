@@ -42,7 +42,7 @@ fn members_and_their_scores() {
         db.check_each("ZRANGE z 0 0 WITHSCORES", "[$c $3]", "[[$c ,3]]");
         db.check_each("ZADD z XX INCR 1 nobody", "nil", "nil");
         db.check_refused(&["ZADD z x a", "ZADD z nan a", "ZINCRBY z x a", "ZADD z \"\" a"], NOT_FLOAT);
-        db.check_refused(&["ZADD z 1 a 2", "ZADD z NX", "ZRANGE z 0 1 BOGUS"], SYNTAX);
+        db.check_refused(&["ZADD z 1 a 2", "ZADD z NX XX 1", "ZRANGE z 0 1 BOGUS"], SYNTAX);
         db.check_refused(&["ZCOUNT z x 1", "ZRANGEBYSCORE z 1 nan", "ZREMRANGEBYSCORE z ( x"], MIN_OR_MAX);
         db.check_arity(&["ZADD z 1", "ZCARD", "ZSCORE z", "ZRANGE z 0", "ZINCRBY z 1", "ZREM z", "ZRANK z"]);
     });
