@@ -24,6 +24,7 @@ mod error;
 mod flags;
 mod generic;
 mod geo;
+mod hash;
 mod hot;
 mod hyperloglog;
 mod info;

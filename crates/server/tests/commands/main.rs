@@ -30,6 +30,7 @@ mod generic;
 mod list;
 mod hyperloglog;
 mod geo;
+mod hash;
 mod long;
 mod pipeline;
 mod protocol;

@@ -38,6 +38,10 @@ enum Rule {
     Time(i64),
     /// The same elements in any order.
     SameElements,
+    /// The same pairs of elements in any order.
+    SamePairs,
+    /// As many elements, whichever they are.
+    SameShape,
     /// A reply about the server itself: errors must be the same, and what is an error.
     SameErrors,
     /// The same integer, if not now then soon: Redis counts expired keys until it comes across them.
@@ -104,6 +108,16 @@ impl Pair {
                 _ => false,
             },
             Rule::SameElements => same_numbers(&sorted(theirs.clone()), &sorted(ours.clone())),
+            Rule::SamePairs => match (&theirs, &ours) {
+                (Reply::Array(a), Reply::Array(b)) | (Reply::Map(a), Reply::Map(b)) => {
+                    sorted_pairs(a) == sorted_pairs(b)
+                }
+                _ => false,
+            },
+            Rule::SameShape => match (&theirs, &ours) {
+                (Reply::Array(a), Reply::Array(b)) => a.len() == b.len(),
+                (a, b) => matches!((a, b), (Reply::Bulk(_), Reply::Bulk(_))),
+            },
             Rule::SameErrors => !is_error(&theirs) && !is_error(&ours),
             Rule::Settles => (0..SETTLE_TRIES).any(|_| {
                 thread::sleep(Duration::from_millis(50));
@@ -173,6 +187,8 @@ impl Pair {
                     &["SMEMBERS"],
                     &["BITCOUNT"],
                     &["ZRANGE", "<key>", "0", "-1", "WITHSCORES"],
+                    &["HLEN"],
+                    &["HGETALL"],
                 ] {
                     let mut command: Vec<Vec<u8>> = command.iter().map(|word| word.as_bytes().to_vec()).collect();
                     match command.iter_mut().find(|word| **word == b"<key>") {
@@ -284,7 +300,9 @@ fn rule(args: &[&[u8]]) -> Rule {
     match (word(0).as_str(), word(1).as_str()) {
         ("ttl" | "expiretime", _) | ("object", "idletime") => Rule::Time(1),
         ("pttl" | "pexpiretime", _) => Rule::Time(1000),
-        ("keys", _) => Rule::SameElements,
+        ("keys" | "hkeys" | "hvals", _) => Rule::SameElements,
+        ("hgetall", _) => Rule::SamePairs,
+        ("hrandfield", _) => Rule::SameShape,
         ("dbsize", _) => Rule::Settles,
         ("randomkey", _) => Rule::SomeKey,
         ("smembers" | "sinter" | "sunion" | "sdiff" | "spop", _) => Rule::SameElements,
@@ -300,6 +318,8 @@ fn rule(args: &[&[u8]]) -> Rule {
         ("geosearch" | "georadius" | "georadius_ro" | "georadiusbymember" | "georadiusbymember_ro", _) => {
             Rule::SameElements
         }
+        ("hscan", _) if word(2) == "0" => Rule::Iteration,
+        ("hscan", _) => Rule::SameErrors,
         ("scan" | "hello" | "time" | "lastsave" | "info", _) => Rule::SameErrors,
         ("client", "id" | "info" | "list") | ("command", "count" | "list" | "info" | "docs") => Rule::SameErrors,
         // A pattern names options that only one of the two has.
@@ -324,21 +344,23 @@ fn members(reply: &Reply) -> Option<Vec<&[u8]>> {
     }
 }
 
-/// All keys or members of an iteration that began with this reply.
+/// All keys, members, or fields with their values, of an iteration that began with this reply.
 fn rest_of_scan(wire: &mut Wire, args: &[&[u8]], first: &Reply) -> Vec<Vec<u8>> {
+    let is = |name: &[u8]| args[0].eq_ignore_ascii_case(name);
+    let cursor_at = if is(b"SCAN") { 1 } else { 2 };
+    let step = if is(b"HSCAN") { 2 } else { 1 };
     let mut found = Vec::new();
     let mut reply = first.clone();
     loop {
         let Reply::Array(parts) = &reply else { panic!("SCAN said {reply}") };
         let [Reply::Bulk(cursor), Reply::Array(keys)] = &parts[..] else { panic!("SCAN said {reply}") };
-        found.extend(keys.iter().map(|key| key.to_string().into_bytes()));
+        found.extend(keys.chunks(step).map(|item| item.iter().map(Reply::to_string).collect::<String>().into_bytes()));
         if cursor == b"0" {
             return found;
         }
         let cursor = cursor.clone();
         let mut next = args.to_vec();
-        let at = if next[0].eq_ignore_ascii_case(b"SCAN") { 1 } else { 2 };
-        next[at] = &cursor;
+        next[cursor_at] = &cursor;
         reply = wire.call(&next);
     }
 }
@@ -396,6 +418,14 @@ fn sorted(reply: Reply) -> Reply {
         }
         other => other,
     }
+}
+
+/// The elements of a reply, two and two.
+fn sorted_pairs(items: &[Reply]) -> Vec<String> {
+    let mut pairs: Vec<String> =
+        items.chunks(2).map(|pair| pair.iter().map(Reply::to_string).collect::<Vec<_>>().join(" ")).collect();
+    pairs.sort();
+    pairs
 }
 
 fn difference(args: &[&[u8]], theirs: &Reply, ours: &Reply) -> Difference {

@@ -153,6 +153,22 @@ const LIST_KEYS: [&[u8]; 6] = [b"list:1", b"list:2", b"list:3", b"list:4", b"{ta
 const ELEMENTS_MAX: usize = 80;
 /// Keys that only HyperLogLogs use.
 const HLL_KEYS: [&[u8]; 4] = [b"hll:1", b"hll:2", b"hll:3", b"hll:absent"];
+/// Keys that are mostly hashes, so that they have time to grow.
+const HASH_KEYS: [&[u8]; 5] = [b"hash:1", b"hash:2", b"hash:3", b"hash:{tag}", b"hash:absent"];
+
+/// Fields of a hash beside those with numbers.
+const NAMES: [&[u8]; 10] = [
+    b"",
+    b"a",
+    b"b",
+    b"abc",
+    b"\x00",
+    b"\xff\xfe",
+    b"with space",
+    b"1",
+    b"-7",
+    b"a-field-whose-name-is-longer-than-the-64-bytes-that-a-listpack-takes-it-is",
+];
 
 /// A source of commands. The same seed gives the same commands.
 pub(crate) struct Generator {
@@ -219,6 +235,17 @@ impl Generator {
             "members" => {
                 let count = 1 + random.below(200);
                 return args.extend((0..count).map(|_| self.member()));
+            }
+            "hash" if random.percent(92) => random.pick(&HASH_KEYS).to_vec(),
+            "hash" => random.pick(&KEYS).to_vec(),
+            "name" if random.percent(3) => random.pick(&NAMES).to_vec(),
+            "name" if random.percent(30) => random.pick(&NAMES[..9]).to_vec(),
+            "name" if random.percent(80) => format!("f{}", random.below(12)).into_bytes(),
+            "name" => format!("f{}", random.below(700)).into_bytes(),
+            "pairs" => return self.pairs(args),
+            "count" if random.percent(90) => random.between(-20, 20).to_string().into_bytes(),
+            "count" => {
+                random.pick(&[b"700".as_slice(), b"9223372036854775807", b"-9223372036854775808", b"x"]).to_vec()
             }
             "word" => random.pick(&WORD_KEYS).to_vec(),
             "text" => self.letters(60),
@@ -328,6 +355,13 @@ impl Generator {
             3 => self.random.pick(&[b"+".as_slice(), b"-", b"m1", b"", b"["]).to_vec(),
             4..=6 => [b"[".as_slice(), &self.member()].concat(),
             _ => [b"(".as_slice(), &self.member()].concat(),
+    /// Many fields at once, so that a hash outgrows what is kept small.
+    fn pairs(&mut self, args: &mut Vec<Vec<u8>>) {
+        let (first, count) = (self.random.below(600), 1 + self.random.below(80));
+        for number in first..first + count {
+            args.push(format!("f{number}").into_bytes());
+            let value = self.letters(20);
+            args.push(value);
         }
     }
 
