@@ -23,7 +23,6 @@ use crate::view::{Found, View};
 
 pub use combine::{Sources, difference, intersection, union};
 pub use inline::Gathered;
-use inline::Limits;
 use layout::Body;
 pub use layout::Encoding;
 pub use write::{Operation, add, move_member, pop, pop_many, remove, replace};

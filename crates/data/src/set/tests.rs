@@ -376,7 +376,7 @@ fn any_sequence_of_changes_gives_what_a_model_gives() {
             let (intset, listpack, value) = limits[random.random_below(4) as usize];
             db.limit(intset, listpack, value);
         }
-        let mut pick = || keys[random.random_below(4) as usize];
+        let pick = || keys[random.random_below(4) as usize];
         let (key, other, target) = (pick(), pick(), pick());
         let members: Vec<Vec<u8>> = (0..1 + random.random_below(4)).map(|_| any_member(&random)).collect();
         let given: Vec<&[u8]> = members.iter().map(Vec::as_slice).collect();
@@ -385,7 +385,7 @@ fn any_sequence_of_changes_gives_what_a_model_gives() {
             0..=2 => {
                 let new = members.iter().cloned().collect::<Model>().difference(model).count() as u64;
                 assert_eq!(db.add(key, &given), new);
-                model.extend(members);
+                model.extend(members.iter().cloned());
             }
             3 | 4 => {
                 let gone = members.iter().filter(|member| model.remove(*member)).count() as u64;
