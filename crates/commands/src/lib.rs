@@ -42,6 +42,7 @@ mod server;
 mod session;
 mod set;
 mod slice;
+mod stream;
 mod string;
 mod zset;
 #[cfg(test)]

@@ -38,5 +38,6 @@ mod scan;
 mod server;
 mod sort;
 mod set;
+mod stream;
 mod string;
 mod zset;
