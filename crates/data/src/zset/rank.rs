@@ -94,8 +94,7 @@ pub(crate) fn remove(tx: &mut Tx<'_>, parts: Parts, shape: &mut Shape, row: &[u8
             }
         }
     }
-    shape.top =
-        u32::try_from(lost).ok().and_then(|lost| shape.top.checked_sub(lost)).ok_or_else(|| parts.unreadable())?;
+    shape.top = u32::try_from(lost).ok().and_then(|lost| shape.top.checked_sub(lost)).ok_or_else(|| parts.unreadable())?;
     Ok(())
 }
 

@@ -194,7 +194,8 @@ impl<'k> Editor<'k> {
 
     /// Removes up to so many members from one end, and returns them in the order in which they were there.
     pub fn pop(&mut self, tx: &mut Tx<'_>, end: End, count: u64) -> Result<Vec<Scored>> {
-        let selection = Selection { part: Part::Ranks(0..count), reverse: end == End::Max, offset: 0, limit: u64::MAX };
+        let selection =
+            Selection { part: Part::Ranks(0..count), reverse: end == End::Max, offset: 0, limit: u64::MAX };
         match &mut self.members {
             Members::Inline(body) => {
                 let mut popped = Vec::new();

@@ -91,9 +91,8 @@ impl Indexed {
             all.iter().map(|row| Run { boundary: row[1..].to_vec(), children: 0, rows: 1 }).collect();
         for level in 1..=self.shape.height {
             let mut runs: Vec<Run> = Vec::new();
-            let mut cursor = view
-                .records(Family::Scores, self.parts, &[level], Some(&[level + 1]), Direction::Forward)
-                .expect("a scan");
+            let mut cursor =
+                view.records(Family::Scores, self.parts, &[level], Some(&[level + 1]), Direction::Forward).expect("a scan");
             while let Some((key, value)) = cursor.next().expect("a record") {
                 let (children, rows) = layout::decode_counts(level, value).expect("counts");
                 runs.push(Run { boundary: key[1..].to_vec(), children, rows });
@@ -101,8 +100,7 @@ impl Indexed {
             assert_eq!(runs[0].boundary, b"", "the first boundary of level {level}");
             for (at, run) in runs.iter().enumerate() {
                 let next = runs.get(at + 1).map(|run| &run.boundary);
-                let within =
-                    |child: &&Run| child.boundary >= run.boundary && next.is_none_or(|next| child.boundary < *next);
+                let within = |child: &&Run| child.boundary >= run.boundary && next.is_none_or(|next| child.boundary < *next);
                 let children: Vec<_> = below.iter().filter(within).collect();
                 assert_eq!(run.children, children.len() as u64, "children at level {level}: {run:?}");
                 assert_eq!(run.rows, children.iter().map(|child| child.rows).sum::<u64>(), "rows: {run:?}");
