@@ -228,6 +228,7 @@ impl<'t> Tx<'t> {
     }
 
     /// Removes a key that a read found expired, if it still is. The caller holds its latch.
+    /// Removes a key that a read found expired, or some of its elements, if they still are. The caller holds its latch.
     pub fn expire_if_due(&mut self, space: SpaceId, user_key: &[u8]) -> Result<()> {
         let current = self.space();
         if current != space {

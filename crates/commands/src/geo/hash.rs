@@ -160,7 +160,11 @@ impl Angle for f64 {
 /// A score as the bits of a cell. Scores need not come from places: those that no cell has become one as C's conversion on
 /// the usual machines does it.
 fn bits_of(score: f64) -> u64 {
-    if score < 9_223_372_036_854_775_808.0 { score as i64 as u64 } else { score as u64 }
+    match score {
+        _ if score < 9_223_372_036_854_775_808.0 => score as i64 as u64,
+        _ if score < 18_446_744_073_709_551_616.0 => score as u64,
+        _ => 0,
+    }
 }
 
 /// Two numbers whose bits take turns, the first one's in the even places.

@@ -40,7 +40,7 @@ fn ranks_with_scores() {
     assert_eq!(db.run("ZRANK z c WITHSCORE"), r"*-1\r\n");
     assert_eq!(db.run("ZRANK absent c WITHSCORE"), r"*-1\r\n");
     assert_eq!(db.run("ZRANK z b WITHSCORES"), r"-ERR syntax error\r\n");
-    assert_eq!(db.run("ZRANK z b WITHSCORE x"), r"-ERR wrong number of arguments for 'zrank' command\r\n");
+    assert_eq!(db.reply("ZRANK z b WITHSCORE x"), "-ERR wrong number of arguments for 'zrank' command\r\n");
 }
 
 #[test]
