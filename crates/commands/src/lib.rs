@@ -39,9 +39,9 @@ mod server;
 mod session;
 mod slice;
 mod string;
-mod zset;
 #[cfg(test)]
 mod testing;
+mod zset;
 
 pub use args::{Args, parse_float, parse_integer};
 pub use command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
