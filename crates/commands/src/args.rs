@@ -35,7 +35,10 @@ impl<'a> Args<'a> {
     }
 
     /// All arguments from an index on.
-    pub fn from(&self, index: usize) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + use<'a> {
+    pub fn from(
+        &self,
+        index: usize,
+    ) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + Clone + use<'a> {
         let buf = self.buf;
         let spans = self.spans.get(index..).unwrap_or(&[]);
         spans.iter().map(move |s| buf.get(s.start as usize..s.start as usize + s.len as usize).unwrap_or(&[]))

@@ -161,7 +161,7 @@ impl Marks {
     pub const NO_MANDATORY_KEYS: Marks = Marks(1 << 15);
     /// May reach keys that its arguments do not name.
     pub const TOUCHES_ARBITRARY_KEYS: Marks = Marks(1 << 16);
-    /// May replicate without being a write.
+    /// A write that only keeps what a read has computed: clients are told that it reads (`PFCOUNT`).
     pub const MAY_REPLICATE: Marks = Marks(1 << 17);
     /// Positions of keys depend on arguments.
     pub const MOVABLE_KEYS: Marks = Marks(1 << 18);
@@ -185,6 +185,11 @@ impl Marks {
     pub const COLLECTIONS: Marks = Marks(1 << 27);
     /// `@admin` and `@dangerous` without the flag `admin` (`ROLE`, `LASTSAVE`).
     pub const ADMIN_CATEGORY: Marks = Marks(1 << 28);
+
+    /// Takes a slot that is being imported, as if after `ASKING` (flag only).
+    pub const ASKING: Marks = Marks(1 << 30);
+    /// For servers among themselves: `syscmd` in `COMMAND DOCS`.
+    pub const SYSTEM: Marks = Marks(1 << 31);
 
     /// Whatever the state of the data set: while it loads, and on a replica with stale data.
     pub const ANY_TIME: Marks = Marks::LOADING.and(Marks::STALE);
@@ -356,6 +361,16 @@ impl Command {
     /// True if it may change data.
     pub fn is_write(&self) -> bool {
         matches!(self.run, Run::Write(_))
+    }
+
+    /// True if clients are told that it changes data.
+    pub fn tells_of_writes(&self) -> bool {
+        self.is_write() && !self.marks.has(Marks::MAY_REPLICATE)
+    }
+
+    /// True if clients are told that it reads data.
+    pub fn tells_of_reads(&self) -> bool {
+        matches!(self.run, Run::Read(_)) || self.is_write() && self.marks.has(Marks::MAY_REPLICATE)
     }
 
     /// True if it may wait for others when it is called so: a command with a keyword before its keys (`XREAD`) only with `BLOCK`.

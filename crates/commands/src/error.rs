@@ -58,6 +58,9 @@ pub enum Error {
     BitfieldType,
     BitfieldOverflowType,
     BitfieldReadOnly,
+    // Of HyperLogLogs.
+    NotHyperLogLog,
+    CorruptHyperLogLog,
     // Of keys.
     SameObject,
     DbOutOfRange,
@@ -226,6 +229,8 @@ impl fmt::Display for Error {
             }
             Error::BitfieldOverflowType => "ERR Invalid OVERFLOW type specified",
             Error::BitfieldReadOnly => "ERR BITFIELD_RO only supports the GET subcommand",
+            Error::NotHyperLogLog => "WRONGTYPE Key is not a valid HyperLogLog string value.",
+            Error::CorruptHyperLogLog => "INVALIDOBJ Corrupted HLL object detected",
             Error::SameObject => "ERR source and destination objects are the same",
             Error::DbOutOfRange => "ERR DB index is out of range",
             Error::InvalidDbIndex => "ERR invalid DB index",
@@ -303,6 +308,8 @@ impl From<data::Error> for Error {
             data::Error::NotFloat => Error::NotFloat,
             data::Error::Overflow => Error::Overflow,
             data::Error::NotFinite => Error::NotFiniteIncrement,
+            data::Error::NotHyperLogLog => Error::NotHyperLogLog,
+            data::Error::CorruptHyperLogLog => Error::CorruptHyperLogLog,
             data::Error::StringTooLong => Error::StringTooLong,
             data::Error::TooLong => Error::TooLong,
             data::Error::NotHot => Error::NotHot,

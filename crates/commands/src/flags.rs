@@ -38,8 +38,8 @@ impl Command {
     pub fn flags(&self) -> Vec<&'static str> {
         let marked = |marks| self.marks.has(marks);
         let flags = [
-            ("write", self.is_write()),
-            ("readonly", matches!(self.run, Run::Read(_))),
+            ("write", self.tells_of_writes()),
+            ("readonly", self.tells_of_reads()),
             ("denyoom", marked(Marks::GROWS)),
             ("admin", marked(Marks::ADMIN)),
             ("pubsub", marked(Marks::PUBSUB)),
@@ -49,6 +49,7 @@ impl Command {
             ("stale", marked(Marks::STALE)),
             ("skip_monitor", marked(Marks::SKIP_MONITOR)),
             ("skip_slowlog", marked(Marks::SKIP_SLOWLOG)),
+            ("asking", marked(Marks::ASKING)),
             ("fast", marked(Marks::FAST)),
             ("no_auth", marked(Marks::NO_AUTH)),
             ("no_mandatory_keys", marked(Marks::NO_MANDATORY_KEYS)),
@@ -64,8 +65,8 @@ impl Command {
     pub fn is_in_category(&self, category: &str) -> bool {
         let marked = |marks| self.marks.has(marks);
         match category {
-            "read" => matches!(self.run, Run::Read(_)) && self.group != Group::Scripting,
-            "write" => self.is_write(),
+            "read" => self.tells_of_reads() && self.group != Group::Scripting,
+            "write" => self.tells_of_writes(),
             "pubsub" => marked(Marks::PUBSUB),
             "admin" => marked(Marks::ADMIN) || marked(Marks::ADMIN_CATEGORY),
             "fast" => marked(Marks::FAST),

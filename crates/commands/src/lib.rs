@@ -25,10 +25,12 @@ mod flags;
 mod generic;
 mod geo;
 mod hot;
+mod hyperloglog;
 mod info;
 mod introspection;
 mod keys;
 mod latency;
+mod list;
 #[cfg(test)]
 mod lone_host;
 mod memory;
@@ -37,6 +39,7 @@ mod reference;
 mod scripting;
 mod server;
 mod session;
+mod set;
 mod slice;
 mod string;
 #[cfg(test)]

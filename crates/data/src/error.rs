@@ -16,6 +16,10 @@ pub enum Error {
     Overflow,
     /// The sum is not a number or infinite.
     NotFinite,
+    /// The string is not a HyperLogLog.
+    NotHyperLogLog,
+    /// The registers of a HyperLogLog make no sense.
+    CorruptHyperLogLog,
     /// The string would be longer than is allowed.
     StringTooLong,
     /// The read is too long for a worker and is run again on the reader pool.
@@ -47,6 +51,8 @@ impl fmt::Display for Error {
             Error::NotFloat => f.write_str("not a float"),
             Error::Overflow => f.write_str("overflow"),
             Error::NotFinite => f.write_str("not finite"),
+            Error::NotHyperLogLog => f.write_str("not a HyperLogLog"),
+            Error::CorruptHyperLogLog => f.write_str("corrupt HyperLogLog"),
             Error::StringTooLong => f.write_str("string too long"),
             Error::TooLong => f.write_str("too long for a worker"),
             Error::NotHot => f.write_str("not in memory"),

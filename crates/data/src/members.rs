@@ -19,8 +19,6 @@ use crate::view::View;
 
 /// Bytes of the hash.
 const HASH_LEN: usize = 4;
-/// One more than the greatest hash: where a walk ends.
-pub const HASH_END: u64 = 1 << 32;
 /// Members after which a walk looks whether somebody still waits for it.
 const MEMBERS_BETWEEN_CHECKS: usize = 1024;
 /// Members that one stretch of hashes has at most, on average, when one of them is drawn; at least half as many.
@@ -105,3 +103,6 @@ pub fn draw(view: &View<'_>, parts: Parts, total: u64) -> Result<Option<(Vec<u8>
     }
     Ok(None)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,9 @@
 
 use std::sync::atomic::Ordering;
 
+use data::hash::Hash;
+use data::list::List;
+use data::set::Set;
 use data::string::Text;
 use data::zset::Zset;
 use data::{Found, Kind, View};
@@ -96,8 +99,9 @@ fn encoding(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(
 fn encoding_name(found: Found<'_>) -> Result<&'static str> {
     Ok(match found.meta.kind {
         Kind::String => Text::new(found)?.encoding(),
-        Kind::List => "quicklist",
-        Kind::Set | Kind::Hash => "hashtable",
+        Kind::List => List::new(found)?.encoding(),
+        Kind::Set => Set::new(found)?.encoding().name(),
+        Kind::Hash => Hash::new(found)?.encoding(),
         Kind::Zset => Zset::new(found)?.encoding(),
         Kind::Stream => "stream",
     })

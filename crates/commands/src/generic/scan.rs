@@ -100,7 +100,8 @@ fn scan(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A pattern of keys. A single star means every key, even the one with the empty name, which as a pattern it would not match.
+/// A pattern of keys or members. A single star means every one, even the one with the empty name, which as a pattern it would
+/// not match.
 pub(crate) struct Pattern<'a>(pub(crate) &'a [u8]);
 
 impl Pattern<'_> {
@@ -171,22 +172,28 @@ pub(crate) fn parse_cursor(text: &[u8]) -> Option<u64> {
     Some(if negative { value.wrapping_neg() } else { value })
 }
 
-/// Names of keys, encoded as they are found: their number has to be written before them.
+/// Names of keys, or members, encoded as they are found: their number has to be written before them.
 #[derive(Default)]
-struct Names {
+pub(crate) struct Names {
     count: usize,
     encoded: Vec<u8>,
 }
 
 impl Names {
-    fn push(&mut self, name: &[u8]) {
+    pub(crate) fn push(&mut self, name: &[u8]) {
         self.count += 1;
         // A bulk string is the same in every protocol.
         Reply::new(&mut self.encoded, resp::Protocol::Resp2).bulk(name);
     }
 
-    fn write(self, reply: &mut Reply<'_>) {
+    pub(crate) fn write(self, reply: &mut Reply<'_>) {
         reply.array(self.count);
+        reply.raw(&self.encoded);
+    }
+
+    /// The same as a set.
+    pub(crate) fn write_set(self, reply: &mut Reply<'_>) {
+        reply.set(self.count);
         reply.raw(&self.encoded);
     }
 }

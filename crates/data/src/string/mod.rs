@@ -22,8 +22,8 @@ use crate::view::{Found, View};
 
 pub(crate) use chunks::{Chunks, NewChunk, set_chunks};
 use layout::{CHUNK_LEN, CHUNKED_LEN_MAX, Piece};
-pub(crate) use write::overwrite;
 pub use write::{append, set, write_at};
+pub(crate) use write::{overwrite, rewrite};
 
 /// Strings up to here are `embstr` for `OBJECT ENCODING`, in bytes.
 const EMBEDDED_LEN_MAX: u64 = 44;

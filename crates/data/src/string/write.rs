@@ -10,7 +10,17 @@ use super::{Text, find, len_max, unreadable};
 
 /// Makes a key a string, whatever it was. `old` is what [`Tx::find`] returned for it.
 pub fn set(tx: &mut Tx<'_>, key: &[u8], old: Option<Meta>, bytes: &[u8], expire_at_ms: Option<u64>) {
-    let new = Meta { expire_at_ms, ..Meta::new(Kind::String) };
+    put_whole(tx, key, old, Meta { expire_at_ms, ..Meta::new(Kind::String) }, bytes);
+}
+
+/// Replaces all bytes of a string, or makes one, as if it had been changed in place: it is `raw`, and expires when it did.
+/// `old` is what [`Tx::find_kind`] returned for the key.
+pub(crate) fn rewrite(tx: &mut Tx<'_>, key: &[u8], old: Option<Meta>, bytes: &[u8]) {
+    let meta = old.unwrap_or(Meta::new(Kind::String));
+    put_whole(tx, key, old, Meta { raw: true, parts: None, ..meta }, bytes);
+}
+
+fn put_whole(tx: &mut Tx<'_>, key: &[u8], old: Option<Meta>, new: Meta, bytes: &[u8]) {
     if bytes.len() <= INLINE_LEN_MAX {
         tx.put(key, old, new, bytes);
         return;

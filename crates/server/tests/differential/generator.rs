@@ -146,6 +146,14 @@ const GEO_KEYS: [&[u8]; 3] = [b"geo:1", b"geo:2", b"geo:3"];
 /// Letters of the keys that only LCS uses: its cost is the product of the lengths.
 const WORD_KEYS: [&[u8]; 4] = [b"word:1", b"word:2", b"word:3", b"word:absent"];
 
+/// Keys that mostly hold lists: the others change their type too often for lists to grow.
+const LIST_KEYS: [&[u8]; 6] = [b"list:1", b"list:2", b"list:3", b"list:4", b"{tag}list", b"list:\x00"];
+
+/// The most elements that one command pushes.
+const ELEMENTS_MAX: usize = 80;
+/// Keys that only HyperLogLogs use.
+const HLL_KEYS: [&[u8]; 4] = [b"hll:1", b"hll:2", b"hll:3", b"hll:absent"];
+
 /// A source of commands. The same seed gives the same commands.
 pub(crate) struct Generator {
     random: Random,
@@ -206,8 +214,22 @@ impl Generator {
         let random = &mut self.random;
         args.push(match kind {
             "key" => random.pick(&KEYS).to_vec(),
+            "hll" => random.pick(&HLL_KEYS).to_vec(),
+            "member" => self.member(),
+            "members" => {
+                let count = 1 + random.below(200);
+                return args.extend((0..count).map(|_| self.member()));
+            }
             "word" => random.pick(&WORD_KEYS).to_vec(),
             "text" => self.letters(60),
+            "list" if random.percent(90) => random.pick(&LIST_KEYS).to_vec(),
+            "list" => random.pick(&KEYS).to_vec(),
+            "element" => self.element(),
+            "elements" => {
+                let count = 1 + random.below(ELEMENTS_MAX);
+                return args.extend((0..count).map(|_| self.element()));
+            }
+            "near" => random.between(-9, 9).to_string().into_bytes(),
             "value" => self.any_value(),
             "junk" => random.pick(&JUNK).to_vec(),
             "int" if random.percent(50) => random.between(-1000, 1000).to_string().into_bytes(),
@@ -235,7 +257,7 @@ impl Generator {
             "lexkey" if random.percent(96) => random.pick(&LEX_KEYS).to_vec(),
             "geokey" if random.percent(96) => random.pick(&GEO_KEYS).to_vec(),
             "zkey" | "lexkey" | "geokey" => random.pick(&KEYS).to_vec(),
-            "member" => self.member(),
+            "zmember" => self.zset_member(),
             "score" => self.score(),
             "zmany" => {
                 args.pop();
@@ -270,7 +292,7 @@ impl Generator {
     }
 
     /// One of about two hundred names, and now and then one that is too long for a listpack.
-    fn member(&mut self) -> Vec<u8> {
+    fn zset_member(&mut self) -> Vec<u8> {
         match self.random.below(40) {
             0 => self.any_value(),
             1 => vec![b'm'; 60 + self.random.below(10)],
@@ -306,8 +328,8 @@ impl Generator {
         match self.random.below(10) {
             0..=2 => infinity.to_vec(),
             3 => self.random.pick(&[b"+".as_slice(), b"-", b"m1", b"", b"["]).to_vec(),
-            4..=6 => [b"[".as_slice(), &self.member()].concat(),
-            _ => [b"(".as_slice(), &self.member()].concat(),
+            4..=6 => [b"[".as_slice(), &self.zset_member()].concat(),
+            _ => [b"(".as_slice(), &self.zset_member()].concat(),
         }
     }
 
@@ -337,6 +359,30 @@ impl Generator {
                 vec![self.random.pick(&[b"\xff".as_slice(), b"\x00"])[0]; len]
             }
             _ => self.letters(12),
+        }
+    }
+
+    /// Often the same, so that elements are found again; sometimes around a length at which they are kept elsewhere.
+    fn element(&mut self) -> Vec<u8> {
+        match self.random.below(20) {
+            0..=9 => self.random.between(-3, 12).to_string().into_bytes(),
+            10..=14 => self.letters(2),
+            15 => self.any_value(),
+            16 | 17 => vec![b'x'; 126 + self.random.below(5)],
+            18 => vec![b'y'; 1000 + self.random.below(3)],
+            _ => self.float(),
+        }
+    }
+
+    /// Of few that there are: numbers of every width, short strings, and some that are too long for a compact encoding.
+    fn member(&mut self) -> Vec<u8> {
+        match self.random.below(12) {
+            0 => self.any_value(),
+            1 => self.random.pick(&INTEGERS).to_vec(),
+            2 => self.random.between(-3000, 3000).to_string().into_bytes(),
+            3 | 4 => format!("m{}", self.random.below(200)).into_bytes(),
+            5 => vec![b'x'; 62 + self.random.below(5)],
+            _ => self.random.between(0, 40).to_string().into_bytes(),
         }
     }
 

@@ -1,0 +1,76 @@
+//! `SSCAN`: the members of a set, a few with each call. A cursor is a hash (see [`data::set`]), so it needs no state.
+
+use data::{View, set};
+
+use crate::args::Args;
+use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
+use crate::error::{Error, Result};
+use crate::generic::scan::{KEYS_PER_CALL_MAX, Names, Pattern, SCAN_COUNT, parse_cursor};
+use crate::keys::KeySpec;
+
+pub(crate) static COMMANDS: &[Command] = &[Command {
+    name: "sscan",
+    arity: Arity::AtLeast(3),
+    keys: &[KeySpec::first(&["RO", "access"])],
+    group: Group::Set,
+    marks: Marks::NONE,
+    doc: Doc::new(
+        "2.8.0",
+        "Lists the members of a set, a few with each call.",
+        "O(1) for every call, O(N) for all calls until the cursor is 0 again, where N is the number of members.",
+        &[
+            Arg::key(),
+            Arg::new("cursor", ArgKind::Integer),
+            Arg::new("pattern", ArgKind::Pattern).token("MATCH").optional(),
+            Arg::new("count", ArgKind::Integer).token("COUNT").optional(),
+        ],
+    )
+    .tips(&["nondeterministic_output"]),
+    run: Run::Read(sscan),
+}];
+
+fn sscan(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    let cursor = parse_cursor(args.at(2)?).ok_or(Error::InvalidCursor)?;
+    let Some(set) = set::read(view, args.at(1)?)? else {
+        // Of an absent key the options are not looked at.
+        reply.array(2);
+        reply.bulk(b"0");
+        reply.array(0);
+        return Ok(());
+    };
+    let (pattern, count) = options(args)?;
+    let mut found = Names::default();
+    let next = set.scan(view, cursor, count.min(KEYS_PER_CALL_MAX), |member| {
+        if pattern.matches(member) {
+            found.push(member);
+        }
+        Ok(true)
+    })?;
+    reply.array(2);
+    reply.bulk(next.unwrap_or(0).to_string().as_bytes());
+    found.write(reply);
+    Ok(())
+}
+
+/// What `MATCH` and `COUNT` say.
+fn options<'a>(args: &Args<'a>) -> Result<(Pattern<'a>, usize)> {
+    let (mut pattern, mut count) = (Pattern(b"*"), SCAN_COUNT);
+    let mut index = 3;
+    while index < args.len() {
+        // A word without its value is as wrong as an unknown one.
+        let value = args.at(index + 1)?;
+        if args.is(index, "count") {
+            let given = args.integer(index + 1)?;
+            if given < 1 {
+                return Err(Error::Syntax);
+            }
+            count = usize::try_from(given).unwrap_or(usize::MAX);
+        } else if args.is(index, "match") {
+            pattern = Pattern(value);
+        } else {
+            return Err(Error::Syntax);
+        }
+        index += 2;
+    }
+    Ok((pattern, count))
+}
