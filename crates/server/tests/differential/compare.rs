@@ -358,6 +358,8 @@ fn rule(args: &[&[u8]]) -> Rule {
         }
         ("hscan", _) if word(2) == "0" => Rule::Iteration,
         ("hscan", _) => Rule::SameErrors,
+        ("sscan", _) if word(2) == "0" => Rule::Iteration,
+        ("sscan", _) => Rule::SameErrors,
         ("scan" | "hello" | "time" | "lastsave" | "info", _) => Rule::SameErrors,
         ("client", "id" | "info" | "list") | ("command", "count" | "list" | "info" | "docs") => Rule::SameErrors,
         // A pattern names options that only one of the two has.
@@ -435,7 +437,9 @@ fn same_numbers(theirs: &Reply, ours: &Reply) -> bool {
     let float = |text: &[u8]| std::str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok());
     match (theirs, ours) {
         _ if theirs == ours => true,
-        (Reply::Bulk(a), Reply::Bulk(b)) => a.iter().any(|byte| b".e".contains(byte)) && float(a).is_some_and(|a| Some(a) == float(b)),
+        (Reply::Bulk(a), Reply::Bulk(b)) => {
+            a.iter().any(|byte| b".e".contains(byte)) && float(a).is_some_and(|a| Some(a) == float(b))
+        }
         (Reply::Double(a), Reply::Double(b)) => float(a).is_some_and(|a| Some(a) == float(b)),
         (Reply::Array(a), Reply::Array(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(theirs, ours)| same_numbers(theirs, ours))
