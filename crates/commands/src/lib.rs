@@ -44,9 +44,9 @@ mod set;
 mod slice;
 mod stream;
 mod string;
-mod zset;
 #[cfg(test)]
 mod testing;
+mod zset;
 
 pub use args::{Args, parse_float, parse_integer};
 pub use command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
