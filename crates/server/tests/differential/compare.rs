@@ -276,6 +276,10 @@ fn is_intended(args: &[&[u8]], theirs: &Reply, ours: &Reply) -> bool {
     if is(0, "hello") && args.iter().any(|arg| arg.eq_ignore_ascii_case(b"AUTH")) {
         return theirs_text.starts_with("-WRONGPASS") && ours_text.starts_with("-ERR Syntax error in HELLO option");
     }
+    // Before 7.2 a Redis took an id `ms-*` that has no successor for an entry that is too large.
+    if is(0, "xadd") && theirs_text == "-ERR Elements are too large to be stored" {
+        return ours_text.starts_with("-ERR The ID specified in XADD is equal or smaller");
+    }
     // 7.2 has the name of the command in it.
     if theirs_text.starts_with("-ERR Unbalanced XREAD list of streams") {
         return ours_text.starts_with("-ERR Unbalanced 'xread");
