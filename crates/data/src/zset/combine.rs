@@ -152,11 +152,7 @@ impl Weighted<'_> {
 }
 
 /// Visits the members that all sources have, with their scores in each, until `visit` says stop (by false).
-fn each_common(
-    view: &View<'_>,
-    sources: &[Weighted<'_>],
-    visit: &mut dyn FnMut(&[u8], &[f64]) -> bool,
-) -> Result<()> {
+fn each_common(view: &View<'_>, sources: &[Weighted<'_>], visit: &mut dyn FnMut(&[u8], &[f64]) -> bool) -> Result<()> {
     let all: Option<Vec<_>> = sources.iter().map(|weighted| weighted.source.as_ref()).collect();
     let Some((first, others)) = all.as_deref().and_then(<[_]>::split_first) else { return Ok(()) };
     admit(view, first.len())?;

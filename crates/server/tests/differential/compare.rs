@@ -420,7 +420,9 @@ fn same_numbers(theirs: &Reply, ours: &Reply) -> bool {
     let float = |text: &[u8]| std::str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok());
     match (theirs, ours) {
         _ if theirs == ours => true,
-        (Reply::Bulk(a), Reply::Bulk(b)) => a.iter().any(|byte| b".e".contains(byte)) && float(a).is_some_and(|a| Some(a) == float(b)),
+        (Reply::Bulk(a), Reply::Bulk(b)) => {
+            a.iter().any(|byte| b".e".contains(byte)) && float(a).is_some_and(|a| Some(a) == float(b))
+        }
         (Reply::Double(a), Reply::Double(b)) => float(a).is_some_and(|a| Some(a) == float(b)),
         (Reply::Array(a), Reply::Array(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(theirs, ours)| same_numbers(theirs, ours))

@@ -325,7 +325,9 @@ impl Generator {
             "rank" => random.pick(&INTEGERS).to_vec(),
             "smallint" if random.percent(95) => random.between(-2, 30).to_string().into_bytes(),
             "smallint" => random.pick(&JUNK).to_vec(),
-            "lon" if random.percent(97) => format!("{}.{}", random.between(-179, 179), random.below(10_000)).into_bytes(),
+            "lon" if random.percent(97) => {
+                format!("{}.{}", random.between(-179, 179), random.below(10_000)).into_bytes()
+            }
             "lat" if random.percent(97) => format!("{}.{}", random.between(-84, 84), random.below(10_000)).into_bytes(),
             "lon" | "lat" => random.pick(&FLOATS).to_vec(),
             "radius" if random.percent(95) => random.below(6_000).to_string().into_bytes(),
