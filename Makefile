@@ -67,7 +67,7 @@ compat: build ## run Redis's own test suite (7.0) and compare with the list of k
 	@scripts/setup.sh compat
 	python3 scripts/compat.py --server $(SERVER) $(ARGS)
 
-clients: build ## check that redis-cli, redis-benchmark, redis-py and ioredis work unchanged
+clients: build ## check that redis-cli, redis-benchmark, redis-py, ioredis and node-redis work unchanged
 	@scripts/setup.sh test
 	scripts/clients/run.sh $(SERVER)
 
