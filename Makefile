@@ -17,7 +17,7 @@ FUZZ_SECONDS ?= 600
 # Seconds that clients call in each test of linearizability.
 LINEARIZABILITY_SECONDS ?= 30
 
-.PHONY: help setup setup-test build run test test-reference faults lint fmt compat clients compare crash linearizability isolate fuzz docs
+.PHONY: help setup setup-test build run test test-reference faults lint fmt compat clients examples compare crash linearizability isolate fuzz docs
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -67,9 +67,14 @@ compat: build ## run Redis's own test suite (7.0) and compare with the list of k
 	@scripts/setup.sh compat
 	python3 scripts/compat.py --server $(SERVER) $(ARGS)
 
-clients: build ## check that redis-cli, redis-benchmark, redis-py and ioredis work unchanged
+clients: build ## check that redis-cli, redis-benchmark, redis-py, ioredis and node-redis work unchanged
 	@scripts/setup.sh test
 	scripts/clients/run.sh $(SERVER)
+
+examples: build ## run the programs of examples/ with unmodified clients, against a real redis-server too
+	@scripts/setup.sh test
+	cargo build --release -p examples
+	scripts/examples.sh $(SERVER) $(CARGO_TARGET_DIR)/release
 
 compare: build ## measure side by side with redis-server and valkey-server
 	@scripts/setup.sh test
