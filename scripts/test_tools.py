@@ -159,9 +159,9 @@ def isolation() -> dict:
 class Isolating(unittest.TestCase):
     def test_the_pages_have_the_markers(self):
         root = pathlib.Path(__file__).resolve().parent.parent
-        isolation_report.replace_measured((root / isolation_report.PAGE).read_text(), "text")
+        pages.replace_measured((root / isolation_report.PAGE).read_text(), "text", isolation_report.BEGIN, isolation_report.END)
         markers = (isolation_report.PICTURE_BEGIN, isolation_report.PICTURE_END)
-        isolation_report.replace_measured((root / "README.md").read_text(), "text", *markers)
+        pages.replace_measured((root / "README.md").read_text(), "text", *markers)
 
     def test_only_a_goal_that_is_met_is_bold(self):
         text = isolation_report.markdown(isolation())
