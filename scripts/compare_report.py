@@ -18,7 +18,8 @@ from workload import Load, Measurement
 TOOL = "compare.py"
 PAGE = Path("docs") / "performance.md"
 HEADLINE = markers("speed", TOOL)
-STRINGS = markers("strings", TOOL)
+# By `appendfsync`: each mode has a place of its own, or none.
+STRINGS = {"everysec": markers("strings", TOOL), "always": markers("every write synced", TOOL)}
 COLLECTIONS = markers("collections", TOOL)
 # What the README shows: strings of 64 bytes and uniform keys by the usual number of clients.
 HEADLINE_PIPELINES = (1, 16)
@@ -76,20 +77,27 @@ def load(path: Path) -> Results:
 
 def write(results: Results, output: Path, documentation: Path | None) -> None:
     """Writes the report and pictures to `output`, and into the documentation's files where one is given."""
-    parts = {STRINGS: strings(results), COLLECTIONS: collections(results)}
     pictures = draw_all(results)
     save_pictures(output, pictures)
-    report = "\n\n".join(filter(None, [headline(results), *parts.values()])) + "\n"
+    report = "\n\n".join(filter(None, [headline(results), strings(results), collections(results)])) + "\n"
     (output / "results.md").write_text(report)
     if documentation is not None:
-        save_pictures(documentation / PICTURES, pictures)
-        for name, text in parts.items():
-            if text:
-                rewrite(documentation / PAGE, text, *name)
-        if headline(results):
-            rewrite(documentation / "README.md", headline(results), *HEADLINE)
+        write_pages(results, pictures, documentation)
     print(report)
     print(f"written to {output}" + ("" if documentation is None else f" and {documentation / PAGE}"), file=sys.stderr)
+
+
+def write_pages(results: Results, pictures: dict[str, str], documentation: Path) -> None:
+    mode = results.settings["appendfsync"]
+    parts = {STRINGS.get(mode): strings(results)}
+    if mode == "everysec":
+        save_pictures(documentation / PICTURES, pictures)
+        parts[COLLECTIONS] = collections(results)
+        if headline(results):
+            rewrite(documentation / "README.md", headline(results), *HEADLINE)
+    for place, text in parts.items():
+        if place and text:
+            rewrite(documentation / PAGE, text, *place)
 
 
 # --- tables ---

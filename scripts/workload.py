@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ FLOOD_PIPELINE = 16
 FILL_BYTES_MAX = 1 << 30
 FILL_WORDS = 100  # of one variadic command
 RUN_LIMIT_S = 300
+SETTLE_LIMIT_S = 180.0
+SETTLE_QUIET_S = 2.0
 
 # Where a request has a random number of twelve digits, in the words of the two load generators.
 RANDOM = "{r}"
@@ -42,7 +45,7 @@ class Command:
     cost: float = 1.0  # of one request, beside a SET's: the number of requests follows from it
     prepare: Callable[[Wire, int], None] | None = None  # by the number of elements
     refill: Callable[[Wire, int], None] | None = None  # by the number of requests
-    is_write: bool = False
+    brings_data: bool = False  # to be kept: what a pop writes is no share of what it brings
 
 
 def variadic(head: str, words: Callable[[int], Iterable[str]], first: int, last: int) -> Iterable[bytes]:
@@ -78,21 +81,21 @@ def poppable_set(wire: Wire, requests: int) -> None:
 
 # `{v}` is a value of the load's size. What is read or popped is apart from what grows by being written.
 COMMANDS = {
-    "SET": Command("SET key:{r} {v}", is_write=True),
+    "SET": Command("SET key:{r} {v}", brings_data=True),
     "GET": Command("GET key:{r}"),
-    "INCR": Command("INCR counter:{r}", is_write=True),
-    "MSET": Command("MSET" + " key:{r} {v}" * MSET_KEYS, cost=5, is_write=True),
-    "LPUSH": Command("LPUSH list {v}", is_write=True),
-    "LPOP": Command("LPOP queue", refill=poppable_list, is_write=True),
+    "INCR": Command("INCR counter:{r}", brings_data=True),
+    "MSET": Command("MSET" + " key:{r} {v}" * MSET_KEYS, cost=5, brings_data=True),
+    "LPUSH": Command("LPUSH list {v}", brings_data=True),
+    "LPOP": Command("LPOP queue", refill=poppable_list),
     "LRANGE_100": Command("LRANGE range 0 99", cost=5, prepare=read_list),
-    "SADD": Command("SADD set element:{r}", is_write=True),
-    "SPOP": Command("SPOP bag", refill=poppable_set, is_write=True),
-    "HSET": Command("HSET hash field:{r} {v}", is_write=True),
+    "SADD": Command("SADD set element:{r}", brings_data=True),
+    "SPOP": Command("SPOP bag", refill=poppable_set),
+    "HSET": Command("HSET hash field:{r} {v}", brings_data=True),
     "HGET": Command("HGET fields field:{r}", prepare=fields),
-    "ZADD": Command("ZADD zset {r} element:{r}", is_write=True),
+    "ZADD": Command("ZADD zset {r} element:{r}", brings_data=True),
     "ZRANGE": Command("ZRANGE ranked 5000 5009", cost=2, prepare=ranked),
     "ZRANK": Command("ZRANK ranked element:{r}", prepare=ranked),
-    "XADD": Command("XADD stream * field {v}", is_write=True),
+    "XADD": Command("XADD stream * field {v}", brings_data=True),
     "XREAD": Command("XREAD COUNT 10 STREAMS events {r}-0", cost=3, prepare=read_stream),
 }
 COLLECTIONS = tuple(name for name in COMMANDS if name not in STRINGS)
@@ -181,6 +184,22 @@ def fill(host: str, port: int, keys: int, value_bytes: int) -> None:
         pour(wire, (b"%b%012d%b" % (head, number, tail) for number in range(keys)))
 
 
+def settle(host: str, port: int, limit_s: float = SETTLE_LIMIT_S) -> bool:
+    """Waits until a server has done what a fill left to the background; whether it came to an end in time."""
+    deadline = time.monotonic() + limit_s
+    seen, since = None, time.monotonic()
+    while time.monotonic() < deadline:
+        facts = info(host, port, "everything")
+        busy = [facts.get(name, "0") for name in ("aof_rewrite_in_progress", "aof_rewrite_scheduled", "rdb_bgsave_in_progress")]
+        done = [facts.get(name) for name in ("rocksdb_flush_bytes", "rocksdb_compaction_bytes")]
+        if "1" in busy or done != seen:
+            seen, since = done, time.monotonic()
+        elif time.monotonic() - since >= SETTLE_QUIET_S:
+            return True
+        time.sleep(0.2)
+    return False
+
+
 def prepare(host: str, port: int, chosen: list[Load], elements: int) -> None:
     """The collections that the loads read."""
     steps = dict.fromkeys(COMMANDS[load.command].prepare for load in chosen)
@@ -202,7 +221,7 @@ def measure(load: Load, host: str, port: int, numbers: int, requests: int, pid: 
     if before is None:
         return measured
     used = usage.of(pid) - before
-    written = used.written_bytes / (requests * load.user_bytes()) if COMMANDS[load.command].is_write else None
+    written = used.written_bytes / (requests * load.user_bytes()) if COMMANDS[load.command].brings_data else None
     return Measurement(
         measured.rate, measured.p50_ms, measured.p99_ms, measured.p99_9_ms, 1e6 * used.cpu_s / requests, written
     )
