@@ -149,7 +149,9 @@ mod tests {
 
     #[test]
     fn unknown_blanks_are_refused() {
-        for text in ["", "GET {rand}", "GET {rand:0}", "GET {rand:9:x}", "GET {rand:9:1:1}", "GET {what:1}", "GET {zipf:9"] {
+        for text in
+            ["", "GET {rand}", "GET {rand:0}", "GET {rand:9:x}", "GET {rand:9:1:1}", "GET {what:1}", "GET {zipf:9"]
+        {
             assert!(Template::parse(text).is_err(), "{text}");
         }
     }

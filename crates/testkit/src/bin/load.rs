@@ -81,18 +81,8 @@ struct Part {
 
 impl Plan {
     fn from_arguments() -> Result<Plan, String> {
-        let names = [
-            "host",
-            "port",
-            "clients",
-            "pipeline",
-            "requests",
-            "seconds",
-            "rate",
-            "command",
-            "seed",
-            "histogram!",
-        ];
+        let names =
+            ["host", "port", "clients", "pipeline", "requests", "seconds", "rate", "command", "seed", "histogram!"];
         let options = Options::parse(std::env::args().skip(1), &names)?;
         if let Some(unknown) = options.rest().first() {
             return Err(format!("unknown option {unknown}"));
@@ -317,7 +307,8 @@ impl Run<'_> {
         if is_blocked != connection.is_blocked {
             connection.is_blocked = is_blocked;
             let data = epoll::EventData::new_u64(number as u64);
-            let wanted = if is_blocked { epoll::EventFlags::IN | epoll::EventFlags::OUT } else { epoll::EventFlags::IN };
+            let wanted =
+                if is_blocked { epoll::EventFlags::IN | epoll::EventFlags::OUT } else { epoll::EventFlags::IN };
             epoll::modify(&self.epoll, &connection.stream, data, wanted)?;
         }
         Ok(())
