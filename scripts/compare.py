@@ -23,6 +23,7 @@ from pathlib import Path
 
 import compare_report
 import contenders
+import usage
 import workload
 from compare_report import Results
 from contenders import Contender, Turns, numbers, words
@@ -172,8 +173,24 @@ def run_group(options, compared: list[Contender], loads: list[Load], results: Re
                     results.add(load, bench.name, measured)
                     tell(f"  {bench.name} {measured.rate / 1000:.1f}k")
                 tell("\n")
+        if all(load.command in workload.STRINGS for load in loads):
+            run_out(options, turns, loads, results)
         if options.half_load:
             run_half_load(options, turns, loads, load_tool, results)
+
+
+def run_out(options, turns: Turns, loads: list[Load], results: Results) -> None:
+    """Lets each server finish what it left to the background: only then is it known what all of it cost the disk."""
+    size = loads[0].value_bytes
+    brought = workload.keys_for(options.keys, size) * workload.Load("SET", size).user_bytes()
+    for load in loads:
+        if workload.COMMANDS[load.command].brings_data:
+            brought += options.rounds * load.requests(options.requests) * load.user_bytes()
+    for bench in turns.each():
+        if bench.pid:
+            workload.settle(bench.host, bench.port)
+            written = usage.of(bench.pid).written_bytes
+            results.written.setdefault(workload.size_text(size), {})[bench.name] = written / brought
 
 
 def run_half_load(options, turns: Turns, loads: list[Load], load_tool: Path, results: Results) -> None:

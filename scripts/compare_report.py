@@ -33,6 +33,7 @@ class Results:
     versions: dict[str, str] = field(default_factory=dict)
     loads: dict[str, Load] = field(default_factory=dict)
     measured: dict[str, dict[str, list[Measurement]]] = field(default_factory=dict)  # load -> contender -> rounds
+    written: dict[str, dict[str, float]] = field(default_factory=dict)  # value size -> contender -> bytes to the disk per byte
     half_load: dict[str, dict] = field(default_factory=dict)  # load -> its rate, and reports by contender
     ping: dict[str, list[dict]] = field(default_factory=dict)  # contender -> rounds
 
@@ -181,6 +182,10 @@ def cost_table(results: Results, loads: list[str]) -> list[str]:
             written = results.median(load, name, "written_per_byte")
             row.append(text if written is None else f"{text}; {written:.1f}")
         rows.append(row)
+    if loads[0] in results.of(workload.STRINGS):
+        for size, by_contender in results.written.items():
+            row = [f"all that was written with values of {size}, with what the background did later"]
+            rows.append(row + [cell(by_contender.get(name), "{:.1f}") for name in results.names])
     return table(["server's CPU, µs a request; bytes to the disk per byte", *results.names], rows)
 
 

@@ -260,8 +260,8 @@ def markdown(results: dict) -> str:
             row += row_part(results["medians_us"][name].get(operation, {}), sizes)
         rows.append(row)
     lines += table(head, rows)
-    for name, figures in results["longest_us"].items():
-        lines += ["", deletion_line(name, figures, sizes[-1])]
+    for name in results["longest_us"]:
+        lines += ["", deletion_line(name, results["medians_us"][name], results["longest_us"][name], sizes[-1])]
     return "\n".join(lines) + "\n"
 
 
@@ -271,14 +271,15 @@ def row_part(figures: dict[str, float], sizes: list[str]) -> list[str]:
     return [*cells, f"{figures[sizes[-1]] / figures[sizes[0]]:.1f}" if known else "–"]
 
 
-def deletion_line(name: str, longest: dict, size: str) -> str:
-    many, few = longest.get(DEL, {}).get(size), longest.get(DEL_SMALL, {}).get(size)
-    if many is None or few is None:
+def deletion_line(name: str, medians: dict, longest: dict, size: str) -> str:
+    """What was asked for by name."""
+
+    def told(operation: str) -> str:
+        return f"{significant(medians[operation][size] / 1000)} ms (at most {significant(longest[operation][size] / 1000)})"
+
+    if size not in longest.get(DEL, {}):
         return f"{name}: no hash of {grouped(int(size))} fields was deleted."
-    return (
-        f"{name}: the longest `DEL` of a hash of {grouped(int(size))} fields took {significant(many / 1000)} ms, "
-        f"the longest of one of {SMALL_HASH} fields {significant(few / 1000)} ms."
-    )
+    return f"{name}: `DEL` of a hash of {grouped(int(size))} fields took {told(DEL)}, of one of {SMALL_HASH} fields {told(DEL_SMALL)}."
 
 
 if __name__ == "__main__":

@@ -270,6 +270,7 @@ def compared(appendfsync: str = "everysec") -> compare_report.Results:
     report = {"p50_us": 50.0, "p99_us": 100.0, "p99_9_us": 900.0, "max_us": 1000.0, "flood_rate": 50_000.0}
     results.half_load["SET 64 B, P=1"] = {"rate": 25_000.0, "contenders": {"ours": [report]}}
     results.ping["ours"] = [report]
+    results.written["64 B"] = {"ours": 4.26, "theirs": 1.3}
     return results
 
 
@@ -278,6 +279,7 @@ class Comparing(unittest.TestCase):
         text = compare_report.strings(compared())
         self.assertIn("| SET 64 B, P=1 | 100.0 | 200.0 | 50.0 | 0.50 | 2.00 | 210% |", text)
         self.assertIn("| SET 64 B, P=1 | 3.50; 1.5 | 3.50; 1.5 | – |", text)
+        self.assertIn("background did later | 4.3 | 1.3 | – |", text)
         self.assertIn("| SET 64 B, P=1, 25.0k/s | 0.05 / 0.10 / 0.90 | – | – |", text)
 
     def test_the_headline_has_the_usual_loads_only(self):
@@ -335,12 +337,15 @@ class Growing(unittest.TestCase):
             "machine": compared().machine,
             "settings": {"elements": [1000, 100_000], "calls": 10, "rounds": 1, "quick": False},
             "versions": {"ours": "1", "theirs": "2"},
-            "medians_us": {"ours": {"HGET": {"1000": 20.0, "100000": 30.0}}, "theirs": {"HGET": {"1000": 20.0}}},
+            "medians_us": {
+                "ours": {"HGET": {"1000": 20.0, "100000": 30.0}, growth.DEL: {"100000": 80.0}, growth.DEL_SMALL: {"100000": 60.0}},
+                "theirs": {"HGET": {"1000": 20.0}},
+            },
             "longest_us": {"ours": {growth.DEL: {"100000": 900.0}, growth.DEL_SMALL: {"100000": 400.0}}},
         }
         text = growth.markdown(results)
         self.assertIn("| HGET | 20.0 | 30.0 | 1.5 | 20.0 | – | – |", text)
-        self.assertIn("took 0.90 ms", text)
+        self.assertIn("took 0.08 ms (at most 0.90), of one of 10 fields 0.06 ms (at most 0.40)", text)
 
 
 class Scaling(unittest.TestCase):
