@@ -54,6 +54,7 @@ def main() -> int:
     stop_children_on_signals()
     workload.require_benchmark()
     compared = assemble(options)
+    contenders.warn_if_busy()
     loads = workload.loads(options.only, options.pipeline, options.clients, options.sizes, options.distribution)
     print(f"comparing {', '.join(contender.name for contender in compared)}: {len(loads)} loads", file=sys.stderr)
     results = Results(
@@ -166,12 +167,11 @@ def run_group(options, compared: list[Contender], loads: list[Load], results: Re
             for load in loads:
                 tell(f"round {number} of {options.rounds}: {load.name}")
                 for bench in turns.each():
-                    count = load.requests(options.requests)
-                    measured = workload.measure(
-                        load, bench.host, bench.port, load.numbers(options.keys, elements), count, bench.pid, load_tool
-                    )
-                    results.add(load, bench.name, measured)
-                    tell(f"  {bench.name} {measured.rate / 1000:.1f}k")
+                    count, different = load.requests(options.requests), load.numbers(options.keys, elements)
+                    with contenders.noted(results.failures, load.name, bench.name):
+                        measured = workload.measure(load, bench.host, bench.port, different, count, bench.pid, load_tool)
+                        results.add(load, bench.name, measured)
+                        tell(f"  {bench.name} {measured.rate / 1000:.1f}k")
                 tell("\n")
         if all(load.command in workload.STRINGS for load in loads):
             run_out(options, turns, loads, results)
@@ -198,18 +198,22 @@ def run_half_load(options, turns: Turns, loads: list[Load], load_tool: Path, res
     for load in loads:
         if load.command not in HALF_LOAD_COMMANDS or load.clients != workload.CLIENTS or load.distribution != "uniform":
             continue
-        rate = min(results.rate(load.name, name) for name in turns.benches) / 2
+        rates = [results.rate(load.name, name) for name in turns.benches]
+        if None in rates:
+            continue
+        rate = min(rates) / 2
         command = " ".join(load.words(f"{{rand:{load.numbers(options.keys, 0)}:12}}"))
         seconds = options.ping_seconds if options.quick else HALF_LOAD_S
         reports = {name: [] for name in turns.benches}
         for _ in range(options.rounds):
             tell(f"half of the peak, {rate / 1000:.1f}k/s of {load.name}, p99:")
             for bench in turns.each():
-                report = workload.run_load(
-                    load_tool, bench.host, bench.port, command, load.clients, load.pipeline, seconds=seconds, rate=rate
-                )
-                reports[bench.name].append({key: report[key] for key in ("p50_us", "p99_us", "p99_9_us", "max_us")})
-                tell(f"  {bench.name} {report['p99_us'] / 1000:.2f} ms")
+                with contenders.noted(results.failures, f"{load.name} at half of the peak", bench.name):
+                    report = workload.run_load(
+                        load_tool, bench.host, bench.port, command, load.clients, load.pipeline, seconds=seconds, rate=rate
+                    )
+                    reports[bench.name].append({key: report[key] for key in ("p50_us", "p99_us", "p99_9_us", "max_us")})
+                    tell(f"  {bench.name} {report['p99_us'] / 1000:.2f} ms")
             tell("\n")
         results.half_load[load.name] = {"rate": rate, "contenders": reports}
 
@@ -224,9 +228,10 @@ def run_ping(options, compared: list[Contender], results: Results) -> None:
         for _ in range(options.rounds):
             tell("PING under flood, p99:")
             for bench in turns.each():
-                report = workload.ping_under_flood(tool, bench.host, bench.port, keys, options.ping_seconds)
-                results.ping.setdefault(bench.name, []).append(report)
-                tell(f"  {bench.name} {report['p99_us'] / 1000:.1f} ms")
+                with contenders.noted(results.failures, "PING under a flood", bench.name):
+                    report = workload.ping_under_flood(tool, bench.host, bench.port, keys, options.ping_seconds)
+                    results.ping.setdefault(bench.name, []).append(report)
+                    tell(f"  {bench.name} {report['p99_us'] / 1000:.1f} ms")
             tell("\n")
 
 

@@ -5,6 +5,7 @@ A run of some loads writes the parts that it has something for and leaves the ot
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
@@ -36,6 +37,7 @@ class Results:
     written: dict[str, dict[str, float]] = field(default_factory=dict)  # value size -> contender -> bytes to the disk per byte
     half_load: dict[str, dict] = field(default_factory=dict)  # load -> its rate, and reports by contender
     ping: dict[str, list[dict]] = field(default_factory=dict)  # contender -> rounds
+    failures: list[str] = field(default_factory=list)
 
     def add(self, load: Load, contender: str, measurement: Measurement) -> None:
         self.loads[load.name] = load
@@ -50,7 +52,7 @@ class Results:
         values = [getattr(measurement, what) for measurement in self.measured[load].get(contender, [])]
         return None if not values or None in values else median(values)
 
-    def rate(self, load: str, contender: str) -> float:
+    def rate(self, load: str, contender: str) -> float | None:
         return self.median(load, contender, "rate")
 
     def spread(self, load: str) -> float:
@@ -128,15 +130,23 @@ def strings(results: Results) -> str:
         lines += [*half_load_table(results), ""]
     if results.ping:
         lines += [*ping_table(results), ""]
-    return "\n".join([settings_line(results), "", *lines]) if lines else ""
+    head = [settings_line(results), "", *picture_lines(results, lambda name: name != "collections")]
+    return "\n".join([*head, *lines, *contenders.failure_lines(results.failures)]) if lines else ""
 
 
 def collections(results: Results) -> str:
     names = results.of(workload.COLLECTIONS)
     if not names:
         return ""
-    lines = [settings_line(results), "", *rate_table(results, names), "", *cost_table(results, names)]
-    return "\n".join(lines)
+    lines = [settings_line(results), "", *picture_lines(results, lambda name: name == "collections")]
+    return "\n".join([*lines, *rate_table(results, names), "", *cost_table(results, names), "", *contenders.failure_lines(results.failures)])
+
+
+def picture_lines(results: Results, is_wanted: Callable[[str], bool]) -> list[str]:
+    if results.settings["appendfsync"] != "everysec":
+        return []  # pictures are kept of the usual mode only
+    names = [name for name, loads in picture_loads(results).items() if loads and is_wanted(name)]
+    return [line for name in names for line in (f"![{PICTURE_TITLES[name]}](plots/compare-{name}.svg)", "")]
 
 
 def settings_line(results: Results) -> str:
@@ -266,7 +276,8 @@ def draw_rates(title: str, loads: list[str], results: Results) -> str:
             if rate:
                 ratio = f"  ({ours / rate:.2f}×)" if ours and name != first else ""
                 bars.append(Bar(name, rate, in_thousands(rate) + ratio))
-        groups.append(Group(load, bars))
+        if bars:
+            groups.append(Group(load, bars))
     subtitle = f"requests a second; in brackets {first} against this one; median of {results.settings['rounds']} rounds"
     return draw(title, subtitle, groups)
 

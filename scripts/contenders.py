@@ -10,6 +10,7 @@ import platform
 import shutil
 import signal
 import subprocess
+import sys
 import venv
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ import workload
 from pages import ROOT
 from processes import Server, signal_group
 
+BUSY_LOAD = 0.25  # for each core
 FSYNC_MODES = ("everysec", "always", "no")
 
 
@@ -148,6 +150,20 @@ class Turns(contextlib.ExitStack):
                 yield bench
 
 
+@contextlib.contextmanager
+def noted(failures: list[str], what: str, contender: str):
+    """A server that refuses a load, or does not come to its end, has no figure there: the run goes on, and the report says so."""
+    try:
+        yield
+    except (RuntimeError, OSError, subprocess.SubprocessError) as failure:
+        failures.append(f"{contender}, {what}: {failure}")
+        print(f"  {contender} failed: {failure}", end="", file=sys.stderr, flush=True)
+
+
+def failure_lines(failures: list[str]) -> list[str]:
+    return [f"- without a figure: {failure}" for failure in failures]
+
+
 def version(host: str, port: int) -> str:
     facts = workload.info(host, port, "server")
     return facts.get("catamaran_version") or facts.get("valkey_version") or facts.get("redis_version", "unknown")
@@ -160,6 +176,13 @@ def describe_machine() -> dict:
         cpu = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), cpu)
         memory = Path("/proc/meminfo").read_text().splitlines()[0].split(":", 1)[1].strip()
     return {"cpu": cpu, "cores": os.cpu_count(), "memory": memory, "system": f"{platform.system()} {platform.release()}"}
+
+
+def warn_if_busy() -> None:
+    """Figures from a machine that does other work mean little."""
+    load = os.getloadavg()[0]
+    if load > BUSY_LOAD * os.cpu_count():
+        print(f"the machine is busy (load {load:.1f} on {os.cpu_count()} cores): the figures will mean little", file=sys.stderr)
 
 
 def machine_line(machine: dict, versions: dict[str, str]) -> str:

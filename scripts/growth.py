@@ -97,12 +97,14 @@ def main() -> int:
     stop_children_on_signals()
     tool = contenders.testkit_tool("load")
     compared = assemble(options)
+    contenders.warn_if_busy()
     results = {
         "machine": contenders.describe_machine(),
         "settings": {name: getattr(options, name) for name in ("elements", "calls", "rounds", "quick")},
         "versions": {},
         "medians_us": {},  # contender -> operation -> elements -> median of the rounds' medians
         "longest_us": {},  # the same, of deletions: the longest of all
+        "failures": [],
     }
     begun = time.monotonic()
     for elements in options.elements:
@@ -164,15 +166,18 @@ def run_size(options, compared: list[Contender], tool: Path, elements: int, resu
             for operations in chosen(options.only):
                 tell(f"{grouped(elements)} elements, round {number} of {options.rounds}: {', '.join(operations.names)}:")
                 for bench in turns.each():
-                    for name, p50 in measure(bench, tool, operations.filled(elements, number), operations.names, options.calls).items():
-                        rounds.setdefault((bench.name, name), []).append(p50)
-                        tell(f"  {bench.name} {p50:.1f} µs")
+                    with contenders.noted(results["failures"], f"{', '.join(operations.names)} at {grouped(elements)}", bench.name):
+                        measured = measure(bench, tool, operations.filled(elements, number), operations.names, options.calls)
+                        for name, p50 in measured.items():
+                            rounds.setdefault((bench.name, name), []).append(p50)
+                            tell(f"  {bench.name} {p50:.1f} µs")
                 tell("\n")
         for (contender, name), medians in rounds.items():
             keep(results["medians_us"], contender, name, elements, median(medians))
         if options.only is None or "DEL" in options.only:
             for bench in turns.each():
-                measure_deletions(bench, tool, elements, results)
+                with contenders.noted(results["failures"], f"{DEL} at {grouped(elements)}", bench.name):
+                    measure_deletions(bench, tool, elements, results)
 
 
 def chosen(only: list[str] | None) -> list[Operations]:
@@ -262,6 +267,7 @@ def markdown(results: dict) -> str:
     lines += table(head, rows)
     for name in results["longest_us"]:
         lines += ["", deletion_line(name, results["medians_us"][name], results["longest_us"][name], sizes[-1])]
+    lines += ["", *contenders.failure_lines(results["failures"])]
     return "\n".join(lines) + "\n"
 
 

@@ -41,6 +41,7 @@ PIPELINES = (1, 16)
 RESTART_LIMIT_S = 600.0
 # What a paced run leaves of the rate that writes had when nothing held them back but the server.
 PACED_SHARE = 0.7
+RATE_UNKNOWN = 5000.0
 FORGET_EVERY_S = 1.0
 UNPACED, PACED = "SET, uniform, unpaced", "SET, uniform, at a fixed rate"
 FULL = {
@@ -71,12 +72,14 @@ def main() -> int:
     stop_children_on_signals()
     workload.require_benchmark()
     tool = contenders.testkit_tool("load")
+    contenders.warn_if_busy()
     results = {
         "machine": contenders.describe_machine(),
         "settings": {name: getattr(options, name) for name in (*FULL, "hot_tier_size", "block_cache_size", "quick")},
         "versions": {},
         "keys": {},  # number of keys -> contender -> what was measured
         "larger": {},  # contender -> step -> what was measured
+        "failures": [],
     }
     if "keys" in options.parts:
         for keys in options.keys:
@@ -166,9 +169,10 @@ def run_keys(options, keys: int, results: dict) -> None:
                 name = f"{load.command}, P={load.pipeline}"
                 tell(f"{grouped(keys)} keys, round {number} of {options.rounds}: {name}:")
                 for bench in turns.each():
-                    measured = workload.measure(load, bench.host, bench.port, keys, load.requests(options.requests))
-                    rates.setdefault((bench.name, name), []).append(measured.rate)
-                    tell(f"  {bench.name} {measured.rate / 1000:.1f}k")
+                    with contenders.noted(results["failures"], f"{name} at {grouped(keys)} keys", bench.name):
+                        measured = workload.measure(load, bench.host, bench.port, keys, load.requests(options.requests))
+                        rates.setdefault((bench.name, name), []).append(measured.rate)
+                        tell(f"  {bench.name} {measured.rate / 1000:.1f}k")
                 tell("\n")
         for (contender, name), measured in rates.items():
             figures[contender]["rates"][name] = median(measured)
@@ -233,11 +237,17 @@ def run_larger(options, contender: Contender, tool: Path, results: dict) -> None
                 (PACED, f"SET {uniform} {value}", options.overwrite_seconds),
             ]
             for name, command, seconds in steps:
-                rate = (options.rate or PACED_SHARE * figures[UNPACED]["rate"]) if name == PACED else None
-                figures[name] = measure_step(bench, tool, command, seconds, rate, 16 + options.value_bytes)
-                tell_step(bench, name, figures[name])
+                rate = paced_rate(options, figures) if name == PACED else None
+                with contenders.noted(results["failures"], name, bench.name):
+                    figures[name] = measure_step(bench, tool, command, seconds, rate, 16 + options.value_bytes)
+                    tell_step(bench, name, figures[name])
         figures["disk_bytes"] = usage.disk_bytes(bench.server.dir)
         figures["peak_memory_bytes"] = usage.memory_bytes(bench.pid, "VmHWM")
+
+
+def paced_rate(options, figures: dict) -> float:
+    """Where the unpaced writes failed nothing is known of the rate that can be held; a low one may show more."""
+    return options.rate or (PACED_SHARE * figures[UNPACED]["rate"] if UNPACED in figures else RATE_UNKNOWN)
 
 
 def measure_step(bench: Bench, tool: Path, command: str, seconds: float, rate: float | None, write_bytes: int) -> dict:

@@ -35,9 +35,9 @@ def introduction(results: dict, of: list[str]) -> str:
 def keys(results: dict) -> str:
     sizes = list(results["keys"])
     names = list(results["keys"][sizes[0]])
-    loads = list(results["keys"][sizes[0]][names[0]]["rates"])
+    loads = list(dict.fromkeys(load for by_contender in results["keys"].values() for m in by_contender.values() for load in m["rates"]))
     head = ["by keys", *(f"{name}, {grouped(int(size))}" for name in names for size in sizes)]
-    rows = [[f"{load}, thousands a second"] + cells(results, names, lambda m: f"{m['rates'][load] / 1000:.1f}") for load in loads]
+    rows = [[f"{load}, thousands a second"] + cells(results, names, lambda m: rate_cell(m["rates"].get(load))) for load in loads]
     for label, name in (("memory, filled", "filled_memory_bytes"), ("memory, after GETs and SETs", "memory_bytes"), ("memory, at most", "peak_memory_bytes")):
         rows.append([label] + cells(results, names, lambda m: bytes_text(m[name])))
     rows.append(["memory, restarted", *cells(results, names, lambda m: bytes_text(m["restarted_memory_bytes"]))])
@@ -45,7 +45,12 @@ def keys(results: dict) -> str:
     for label, name in (("stop, s", "stop_s"), ("restart until GET answers, s", "restart_s"), ("fill, s", "fill_s")):
         rows.append([label] + cells(results, names, lambda m: f"{m[name]:.2f}"))
     lines = [introduction(results, names) + " Strings of 16 bytes, 50 clients.", "", *table(head, rows), "", *ratios(results, sizes, names, loads)]
+    lines += contenders.failure_lines(results["failures"])
     return "\n".join(lines)
+
+
+def rate_cell(rate: float | None) -> str:
+    return "–" if rate is None else f"{rate / 1000:.1f}"
 
 
 def cells(results: dict, names: list[str], text) -> list[str]:
@@ -58,7 +63,8 @@ def ratios(results: dict, sizes: list[str], names: list[str], loads: list[str]) 
     lines = []
     if len(sizes) > 1:
         for name in names:
-            slower = ", ".join(f"{load} {few[name]['rates'][load] / many[name]['rates'][load]:.2f}" for load in loads)
+            both = [load for load in loads if load in few[name]["rates"] and load in many[name]["rates"]]
+            slower = ", ".join(f"{load} {few[name]['rates'][load] / many[name]['rates'][load]:.2f}" for load in both)
             lines.append(f"- {name}, rate at {grouped(int(sizes[0]))} keys / rate at {grouped(int(sizes[-1]))}: {slower}")
     for name in names[1:]:
         memory = many[names[0]]["memory_bytes"] / many[name]["memory_bytes"]
@@ -85,6 +91,7 @@ def larger(results: dict) -> str:
         rows += [[f"{name}: {step}", *step_cells(measured)] for step, measured in figures.items() if isinstance(measured, dict)]
     lines += table(head, rows)
     lines += ["", *(f"- {name}: {bytes_text(figures['disk_bytes'])} on the disk in the end" for name, figures in results["larger"].items())]
+    lines += contenders.failure_lines(results["failures"])
     return "\n".join(lines)
 
 

@@ -282,6 +282,15 @@ class Comparing(unittest.TestCase):
         self.assertIn("background did later | 4.3 | 1.3 | – |", text)
         self.assertIn("| SET 64 B, P=1, 25.0k/s | 0.05 / 0.10 / 0.90 | – | – |", text)
 
+    def test_a_load_that_failed_has_no_figure_and_says_so(self):
+        results = compared()
+        del results.measured["SET 64 B, P=1"]["ours"]
+        results.failures.append("ours, SET 64 B, P=1: refused")
+        text = compare_report.strings(results)
+        self.assertIn("| SET 64 B, P=1 | – | 200.0 | 50.0 | – | – |", text)
+        self.assertIn("- without a figure: ours, SET 64 B, P=1: refused", text)
+        compare_report.draw_all(results)
+
     def test_the_headline_has_the_usual_loads_only(self):
         text = compare_report.headline(compared())
         self.assertIn("| SET 64 B, P=1 |", text)
@@ -341,6 +350,7 @@ class Growing(unittest.TestCase):
                 "ours": {"HGET": {"1000": 20.0, "100000": 30.0}, growth.DEL: {"100000": 80.0}, growth.DEL_SMALL: {"100000": 60.0}},
                 "theirs": {"HGET": {"1000": 20.0}},
             },
+            "failures": ["ours, HSET at 1 000: refused"],
             "longest_us": {"ours": {growth.DEL: {"100000": 900.0}, growth.DEL_SMALL: {"100000": 400.0}}},
         }
         text = growth.markdown(results)
@@ -362,6 +372,7 @@ class Scaling(unittest.TestCase):
             | {"overwrite_seconds": 3.0},
             "versions": {"ours": "1", "theirs": "2"},
             "keys": {"10": {"ours": figures(3000.0), "theirs": figures(1.0)}, "100": {"ours": figures(2000.0), "theirs": figures(1.0)}},
+            "failures": [],
             "larger": {"ours": {"GET, uniform": step, "disk_bytes": 1 << 20, "peak_memory_bytes": 1}},
         }
         text = scale_report.keys(results)
