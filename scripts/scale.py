@@ -241,6 +241,7 @@ def run_larger(options, contender: Contender, tool: Path, results: dict) -> None
                 with contenders.noted(results["failures"], name, bench.name):
                     figures[name] = measure_step(bench, tool, command, seconds, rate, 16 + options.value_bytes)
                     tell_step(bench, name, figures[name])
+        workload.settle(bench.host, bench.port)
         figures["disk_bytes"] = usage.disk_bytes(bench.server.dir)
         figures["peak_memory_bytes"] = usage.memory_bytes(bench.pid, "VmHWM")
 

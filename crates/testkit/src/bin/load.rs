@@ -430,6 +430,8 @@ fn fields(parts: &[Measured]) -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::TcpListener;
+    use std::thread;
 
     #[test]
     fn commands_follow_each_other_evenly() {
@@ -439,6 +441,53 @@ mod tests {
         assert_eq!(order.iter().filter(|&&part| part == 1).count(), 1);
         let order = even_order(&[2, 1, 1]);
         assert_eq!(order, [0, 1, 2, 0]);
+    }
+
+    /// A server that answers nothing but PING, on a port of its own. It ends with the test's process.
+    fn server() -> u16 {
+        const PING: usize = b"*1\r\n$4\r\nPING\r\n".len();
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                thread::spawn(move || {
+                    let (mut buffer, mut received) = ([0; 4096], 0);
+                    while let Ok(count @ 1..) = stream.read(&mut buffer) {
+                        received += count;
+                        let answers = b"+PONG\r\n".repeat(received / PING);
+                        received %= PING;
+                        if stream.write_all(&answers).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+        port
+    }
+
+    #[test]
+    fn every_request_is_sent_once_and_answered() {
+        let port = server();
+        for interval in [Duration::ZERO, Duration::from_micros(50)] {
+            let plan = Plan {
+                host: "127.0.0.1".to_owned(),
+                port,
+                clients: 7,
+                pipeline: 3,
+                requests: 1000,
+                time: Duration::from_secs(60),
+                interval,
+                parts: parse_parts("2 PING | 1 PING").expect("two commands"),
+                order: even_order(&[2, 1]),
+                seed: 1,
+                histogram: false,
+            };
+            let report = run(&plan).expect("the server answers");
+            let expected = "{\"count\": 1000, \"nothing\": 0, \"errors\": 0,";
+            assert!(report.starts_with(expected), "{report}");
+            assert!(report.contains("\"unanswered\": 0,"), "{report}");
+        }
     }
 
     #[test]
