@@ -277,9 +277,16 @@ def draw_rates(title: str, loads: list[str], results: Results) -> str:
                 ratio = f"  ({ours / rate:.2f}×)" if ours and name != first else ""
                 bars.append(Bar(name, rate, in_thousands(rate) + ratio))
         if bars:
-            groups.append(Group(load, bars))
+            groups.append(Group(short(load), bars))
     subtitle = f"requests a second; in brackets {first} against this one; median of {results.settings['rounds']} rounds"
     return draw(title, subtitle, groups)
+
+
+def short(load: str) -> str:
+    """Without what all loads of a picture have in common, which its title says."""
+    for text in (" 64 B", " 4 KiB", ", Zipf"):
+        load = load.replace(text, "")
+    return load
 
 
 def in_thousands(rate: float) -> str:

@@ -325,6 +325,8 @@ class Comparing(unittest.TestCase):
         self.assertEqual(sorted(pictures), ["compare-clients", "compare-collections", "compare-ping", "compare-strings"])
         for picture in pictures.values():
             xml.dom.minidom.parseString(picture)
+        names = [workload.Load(name, 64, 16, 500, "zipf").name for name in ("SET", "GET")]
+        self.assertLess(max(len(compare_report.short(name)) for name in names), chart.LABEL_WIDTH / 7.5)
 
 
 class Growing(unittest.TestCase):
