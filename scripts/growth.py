@@ -49,6 +49,10 @@ class Operations:
     names: tuple[str, ...]
     commands: tuple[str, ...]
 
+    def collections(self) -> set[str]:
+        """Which of them they are about."""
+        return {word for command in self.commands for word in command.split() if word in FILLS}
+
     def filled(self, elements: int, turn: int = 0) -> str:
         """As the load client takes it. What is added in one turn has names of its own: names that are there add nothing."""
         facts = {"N": elements, "TURN": turn, "MIDDLE": elements // 2, "BEHIND": elements // 2 + 9}
@@ -159,7 +163,7 @@ def run_size(options, compared: list[Contender], tool: Path, elements: int, resu
         for bench in turns.each():
             results["versions"][bench.name] = contenders.version(bench.host, bench.port)
             tell(f"{grouped(elements)} elements: {bench.name} is filled")
-            fill(bench.port, elements)
+            fill(bench.port, elements, {name for operations in chosen(options.only) for name in operations.collections()})
             tell("." if workload.settle(bench.host, bench.port) else ", and goes on in the background.", "\n")
         rounds: dict[tuple[str, str], list[float]] = {}
         for number in range(1, options.rounds + 1):
@@ -214,15 +218,21 @@ def keep(figures: dict, contender: str, name: str, elements: int, value: float) 
     figures.setdefault(contender, {}).setdefault(name, {})[str(elements)] = value
 
 
-def fill(port: int, elements: int) -> None:
+def fill(port: int, elements: int, collections: set[str]) -> None:
     with Wire(port) as wire:
         pour(wire, variadic("MSET", lambda n: (f"key:{n:012}", VALUE), 0, elements))
-        pour(wire, hash_fields("hash", elements))
-        pour(wire, variadic("SADD set", lambda n: (f"member:{n:012}",), 0, elements))
-        pour(wire, variadic("RPUSH list", lambda n: (VALUE,), 0, elements))
-        pour(wire, variadic("ZADD zset", lambda n: (str(n), f"member:{n:012}"), 0, elements))
-        # The entry of number n has the id n-1: a read from n-0 on begins with it.
-        pour(wire, (encode("XADD", "stream", f"{n}-1", "field", VALUE) for n in range(elements)))
+        for name in collections:
+            pour(wire, FILLS[name](elements))
+
+
+FILLS = {
+    "hash": lambda elements: hash_fields("hash", elements),
+    "set": lambda elements: variadic("SADD set", lambda n: (f"member:{n:012}",), 0, elements),
+    "list": lambda elements: variadic("RPUSH list", lambda n: (VALUE,), 0, elements),
+    "zset": lambda elements: variadic("ZADD zset", lambda n: (str(n), f"member:{n:012}"), 0, elements),
+    # The entry of number n has the id n-1: a read from n-0 on begins with it.
+    "stream": lambda elements: (encode("XADD", "stream", f"{n}-1", "field", VALUE) for n in range(elements)),
+}
 
 
 def hash_fields(name: str, fields: int) -> Iterable[bytes]:

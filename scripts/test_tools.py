@@ -338,6 +338,11 @@ class Growing(unittest.TestCase):
             for name, command in zip(operations.names, filled.split(" | ")):
                 self.assertEqual(name.replace(",", "").split()[0], command.split()[0])
 
+    def test_every_collection_is_filled_that_is_asked(self):
+        asked = set().union(*(operations.collections() for operations in growth.OPERATIONS))
+        self.assertEqual(asked, set(growth.FILLS))
+        self.assertEqual(growth.chosen(["spop"])[0].collections(), {"set"})
+
     def test_every_operation_that_was_asked_for_is_measured(self):
         asked = "HGET HSET HRANDFIELD SISMEMBER SADD SRANDMEMBER SPOP LPUSH LPOP LLEN ZADD ZSCORE ZRANK ZREVRANK XADD RANDOMKEY DBSIZE"
         names = {name for operations in growth.OPERATIONS for name in operations.names}
