@@ -72,11 +72,12 @@ def read_stream(wire: Wire, elements: int) -> None:
 
 
 def poppable_list(wire: Wire, requests: int) -> None:
-    pour(wire, variadic("RPUSH queue", lambda n: ("x" * 64,), wire.command("LLEN", "queue"), requests))
+    """Twice as much as is popped, as a collection that runs empty is a case of its own."""
+    pour(wire, variadic("RPUSH queue", lambda n: ("x" * 64,), wire.command("LLEN", "queue"), 2 * requests))
 
 
 def poppable_set(wire: Wire, requests: int) -> None:
-    pour(wire, variadic("SADD bag", lambda n: (f"element:{n:012}",), 0, requests))
+    pour(wire, variadic("SADD bag", lambda n: (f"element:{n:012}",), 0, 2 * requests))
 
 
 # `{v}` is a value of the load's size. What is read or popped is apart from what grows by being written.
