@@ -386,8 +386,11 @@ impl Generator {
         match self.random.below(10) {
             0..=2 => infinity.to_vec(),
             3 => self.random.pick(&[b"+".as_slice(), b"-", b"m1", b"", b"["]).to_vec(),
-            4..=6 => [b"[".as_slice(), &self.member()].concat(),
-            _ => [b"(".as_slice(), &self.member()].concat(),
+            4..=6 => [b"[".as_slice(), &self.zset_member()].concat(),
+            _ => [b"(".as_slice(), &self.zset_member()].concat(),
+        }
+    }
+
     /// Many fields at once, so that a hash outgrows what is kept small.
     fn pairs(&mut self, args: &mut Vec<Vec<u8>>) {
         let (first, count) = (self.random.below(600), 1 + self.random.below(80));
@@ -395,8 +398,6 @@ impl Generator {
             args.push(format!("f{number}").into_bytes());
             let value = self.letters(20);
             args.push(value);
-            4..=6 => [b"[".as_slice(), &self.zset_member()].concat(),
-            _ => [b"(".as_slice(), &self.zset_member()].concat(),
         }
     }
 
