@@ -119,7 +119,7 @@ impl<'a> Request<'a> {
                 request.count = if count == 0 { usize::MAX } else { count };
                 index += 1;
             } else if args.is(index, "streams") && more > 0 {
-                if more % 2 != 0 {
+                if !more.is_multiple_of(2) {
                     return Err(unbalanced(is_group));
                 }
                 streams_at = Some(index + 1);
