@@ -235,10 +235,6 @@ fn xread(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> 
         served.write(reply);
         return Ok(());
     }
-    if request.block.is_some() {
-        // Only a worker can make it wait.
-        view.engine()?;
-    }
     request.nothing(Some(memo_of(behind.iter().map(|(_, id)| *id))), reply)
 }
 
