@@ -20,6 +20,7 @@ use id::{ID_TEXT_MAX, StreamId};
 fuzz_target!(|input: (u64, u64, u64, &[u8], &[u8])| {
     let (ms, seq, number, name, bytes) = input;
     let id = StreamId { ms, seq };
+    assert!(StreamId::MIN <= id && id <= StreamId::MAX);
 
     if let Some(header) = layout::decode_header(bytes) {
         assert_eq!(layout::encode_header(&header), bytes);

@@ -215,7 +215,7 @@ fn limit_default(keyspace: &Keyspace) -> u64 {
 fn xadd(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     let options = parse(tx.keyspace(), args, true)?;
     let fields: Vec<&[u8]> = args.from(options.rest_at).collect();
-    if fields.is_empty() || fields.len() % 2 != 0 {
+    if fields.is_empty() || !fields.len().is_multiple_of(2) {
         return Err(Error::WrongArity { name: "xadd".to_owned() });
     }
     if options.new_id == NewId::Exactly(StreamId::MIN) {

@@ -119,7 +119,7 @@ impl<'a> Request<'a> {
                 request.count = if count == 0 { usize::MAX } else { count };
                 index += 1;
             } else if args.is(index, "streams") && more > 0 {
-                if more % 2 != 0 {
+                if !more.is_multiple_of(2) {
                     return Err(unbalanced(is_group));
                 }
                 streams_at = Some(index + 1);
@@ -234,10 +234,6 @@ fn xread(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> 
     if served.streams.count > 0 {
         served.write(reply);
         return Ok(());
-    }
-    if request.block.is_some() {
-        // Only a worker can make it wait.
-        view.engine()?;
     }
     request.nothing(Some(memo_of(behind.iter().map(|(_, id)| *id))), reply)
 }

@@ -193,7 +193,7 @@ impl Progress {
         self.bytes += bytes as u64;
         view.admit_keys(self.count)?;
         view.admit(self.bytes)?;
-        if self.count % ENTRIES_BETWEEN_CHECKS == 0 { view.go_on() } else { Ok(()) }
+        if self.count.is_multiple_of(ENTRIES_BETWEEN_CHECKS) { view.go_on() } else { Ok(()) }
     }
 }
 
