@@ -132,6 +132,25 @@ mod tests {
     }
 
     #[test]
+    fn small_hashes_are_read_from_memory_but_not_at_length() {
+        let mut db = Db::new();
+        db.run("HSET h a 1 b 2");
+        db.run("HPEXPIRE h 1000 FIELDS 1 a");
+        db.commit();
+        assert_eq!(reply(&db, "HGET h a").as_deref(), Some("$1\r\n1\r\n"));
+        assert_eq!(reply(&db, "HLEN h").as_deref(), Some(":2\r\n"));
+        assert_eq!(reply(&db, "HMGET h b c").as_deref(), Some("*2\r\n$1\r\n2\r\n$-1\r\n"));
+        assert!(reply(&db, "HRANDFIELD h -1000").is_some());
+        assert_eq!(reply(&db, "HRANDFIELD h -1001"), None);
+        // A worker has to remove what has expired.
+        assert_eq!(reply_at(&db, "HGET h b", START_MS + 1001), None);
+        db.run(&format!("HSET h c {}", "x".repeat(2000)));
+        db.commit();
+        assert_eq!(reply(&db, "HGET h b"), None);
+        assert_eq!(reply(&db, "HLEN h").as_deref(), Some(":3\r\n"));
+    }
+
+    #[test]
     fn other_databases_and_other_kinds_are_told_apart() {
         let mut db = Db::new();
         db.run("SET k v");

@@ -106,9 +106,14 @@ impl<'v> View<'v> {
         if self.has_pool && !self.has_latch { Err(Error::TooLong) } else { Ok(()) }
     }
 
-    /// The same for a read of so many keys.
+    /// The same for a read of so many keys or elements. Even if all are in memory, a thread that may not wait does not go through many.
     pub fn admit_keys(&self, count: usize) -> Result<()> {
-        if self.has_pool && count > WORKER_READ_KEYS_MAX { Err(Error::TooLong) } else { Ok(()) }
+        match self.engine {
+            _ if count <= WORKER_READ_KEYS_MAX => Ok(()),
+            None => Err(Error::NotHot),
+            Some(_) if self.has_pool => Err(Error::TooLong),
+            Some(_) => Ok(()),
+        }
     }
 
     /// Fails if nobody waits for the result any more. Long reads ask now and then.

@@ -391,6 +391,17 @@ fn encodings_are_those_of_redis() {
 }
 
 #[test]
+fn memory_usage_grows_with_the_fields() {
+    let number = |reply: String| reply[1..].trim_end_matches("\\r\\n").parse::<u64>().expect("a number");
+    let small = number(with_hash().run("MEMORY USAGE h"));
+    let mut db = with_large_hash();
+    for samples in ["", " SAMPLES 1", " SAMPLES 100", " SAMPLES 0"] {
+        let large = number(db.run(&format!("MEMORY USAGE h{samples}")));
+        assert!(large > 50 * small && large < 500 * small, "{small} and {large}");
+    }
+}
+
+#[test]
 fn what_was_written_is_there_after_a_restart() {
     for db in [with_hash(), with_large_hash()] {
         let mut db = db;
