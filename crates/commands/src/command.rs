@@ -186,6 +186,11 @@ impl Marks {
     /// `@admin` and `@dangerous` without the flag `admin` (`ROLE`, `LASTSAVE`).
     pub const ADMIN_CATEGORY: Marks = Marks(1 << 28);
 
+    /// Takes a slot that is being imported, as if after `ASKING` (flag only).
+    pub const ASKING: Marks = Marks(1 << 30);
+    /// For servers among themselves: `syscmd` in `COMMAND DOCS`.
+    pub const SYSTEM: Marks = Marks(1 << 31);
+
     /// Whatever the state of the data set: while it loads, and on a replica with stale data.
     pub const ANY_TIME: Marks = Marks::LOADING.and(Marks::STALE);
 

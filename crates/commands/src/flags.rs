@@ -49,6 +49,7 @@ impl Command {
             ("stale", marked(Marks::STALE)),
             ("skip_monitor", marked(Marks::SKIP_MONITOR)),
             ("skip_slowlog", marked(Marks::SKIP_SLOWLOG)),
+            ("asking", marked(Marks::ASKING)),
             ("fast", marked(Marks::FAST)),
             ("no_auth", marked(Marks::NO_AUTH)),
             ("no_mandatory_keys", marked(Marks::NO_MANDATORY_KEYS)),

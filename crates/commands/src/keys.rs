@@ -53,6 +53,8 @@ pub enum Find {
     },
     /// Only the command itself knows.
     Unknown,
+    /// Likewise, but it tells us: one key, if it finds it.
+    Told(fn(&Args<'_>) -> Option<usize>),
 }
 
 impl KeySpec {
@@ -79,6 +81,9 @@ impl KeySpec {
     /// Calls `visit` with the index of each key. Arguments that make no sense (a count beyond the end)
     /// give what there is: the handler refuses them later.
     pub fn visit(&self, args: &Args<'_>, visit: &mut impl FnMut(usize)) {
+        if let Find::Told(find) = self.find {
+            return find(args).into_iter().for_each(visit);
+        }
         let end = args.len();
         let Some(begin) = self.begin_index(args) else { return };
         match self.find {
@@ -107,7 +112,7 @@ impl KeySpec {
                     visit(index);
                 }
             }
-            Find::Unknown => {}
+            Find::Unknown | Find::Told(_) => {}
         }
     }
 

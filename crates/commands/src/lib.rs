@@ -23,12 +23,15 @@ mod debug;
 mod error;
 mod flags;
 mod generic;
+mod geo;
+mod hash;
 mod hot;
 mod hyperloglog;
 mod info;
 mod introspection;
 mod keys;
 mod latency;
+mod list;
 #[cfg(test)]
 mod lone_host;
 mod memory;
@@ -39,9 +42,11 @@ mod server;
 mod session;
 mod set;
 mod slice;
+mod stream;
 mod string;
 #[cfg(test)]
 mod testing;
+mod zset;
 
 pub use args::{Args, parse_float, parse_integer};
 pub use command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};

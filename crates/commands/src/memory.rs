@@ -1,6 +1,6 @@
 //! `MEMORY`: what the server's memory is used for, and what a key takes.
 
-use data::{View, string};
+use data::View;
 
 use crate::args::Args;
 use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
@@ -76,7 +76,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         doc: Doc::new(
             "4.0.0",
             "Estimates what a key and its value take.",
-            "O(1)",
+            "O(N) where N is the number of samples.",
             &[Arg::key(), Arg::new("count", ArgKind::Integer).token("SAMPLES").optional()],
         ),
         run: Run::Read(usage),
@@ -190,23 +190,28 @@ const HELP: &[&str] = &[
     "    Estimate what a key and its value take.",
 ];
 
-/// Bytes of a record beside its key and value: the record key's prefix, the header, and what RocksDB adds to each.
-const RECORD_OVERHEAD_BYTES: u64 = 48;
+/// How many parts of a large value are measured unless the client says so.
+const SAMPLES_DEFAULT: u64 = 5;
 
 /// What the key's records take, before compression.
 fn usage(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    match args.len() {
-        3 => {}
-        5 if args.is(3, "samples") => {
-            if args.integer(4)? < 0 {
-                return Err(Error::Syntax);
-            }
+    let mut samples = Some(SAMPLES_DEFAULT);
+    let mut index = 3;
+    while index < args.len() {
+        if !args.is(index, "samples") || index + 1 >= args.len() {
+            return Err(Error::Syntax);
         }
-        _ => return Err(Error::Syntax),
+        // None at all stands for all.
+        let count = u64::try_from(args.integer(index + 1)?).map_err(|_| Error::Syntax)?;
+        samples = Some(count).filter(|&count| count > 0);
+        index += 2;
     }
     let key = args.at(2)?;
-    match string::find(view, key)? {
-        Some(text) => reply.integer((key.len() as u64 + text.len() + RECORD_OVERHEAD_BYTES) as i64),
+    match view.find(key)? {
+        Some(found) => {
+            let bytes = data::usage::bytes(view, key, found, samples)?;
+            reply.integer(i64::try_from(bytes).unwrap_or(i64::MAX));
+        }
         None => reply.null(),
     }
     Ok(())

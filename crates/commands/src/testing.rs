@@ -7,7 +7,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use data::{Batch, Keyspace, Kind, Meta, Turn, Tx, View, string};
+use data::{Batch, Keyspace, Turn, Tx, View, list, string};
 use engine::{Durability, Engine, EngineOptions};
 use resp::{Encoder, Protocol, Span};
 use tempfile::TempDir;
@@ -96,11 +96,11 @@ impl Db {
         self.run_words(&words).escape_ascii().to_string()
     }
 
-    /// Makes a key a list as far as others can tell: for commands that refuse it.
+    /// Makes a key a list of one element: for commands that refuse it.
     pub(crate) fn make_list(&mut self, key: &[u8]) {
         let mut tx = self.tx();
         let old = tx.find(key).expect("find");
-        tx.put(key, old, Meta::new(Kind::List), &[]);
+        list::store(&mut tx, key, old, &[b"element"]).expect("a list");
         self.batch.keep();
     }
 

@@ -65,6 +65,18 @@ impl Accesses {
         self.slot(record_key).store(number, Ordering::Relaxed);
     }
 
+    /// Lets a key look as if it was last used some seconds ago.
+    pub(crate) fn set_idle(&self, record_key: &[u8], now_ms: u64, idle_seconds: u64) {
+        let last = u64::from(seconds(now_ms)).saturating_sub(idle_seconds);
+        let number = u32::try_from(last).unwrap_or(u32::MAX).max(TIME_MIN);
+        self.slot(record_key).store(number, Ordering::Relaxed);
+    }
+
+    /// Lets a key look as often used as a counter says.
+    pub(crate) fn set_frequency(&self, record_key: &[u8], now_ms: u64, counter: u8) {
+        self.slot(record_key).store(frequency(now_ms, counter), Ordering::Relaxed);
+    }
+
     /// For how many seconds a key was not used.
     pub(crate) fn idle_seconds(&self, record_key: &[u8], now_ms: u64) -> u64 {
         let number = self.slot(record_key).load(Ordering::Relaxed);
@@ -159,6 +171,18 @@ mod tests {
         assert_eq!(accesses.frequency(&key, START_MS + 300 * 60_000, &settings), 0);
         settings.lfu_decay_minutes.store(0, Ordering::Relaxed);
         assert_eq!(accesses.frequency(&key, START_MS + 300 * 60_000, &settings), after[2]);
+    }
+
+    #[test]
+    fn idle_time_and_frequency_can_be_set() {
+        let (accesses, settings) = (Accesses::new(START_MS), Settings::default());
+        let key = record("k");
+        accesses.set_idle(&key, START_MS, 1000);
+        assert_eq!(accesses.idle_seconds(&key, START_MS + 2000), 1002);
+        accesses.set_idle(&key, START_MS, u64::MAX);
+        assert!(accesses.idle_seconds(&key, START_MS) > 1_000_000_000);
+        accesses.set_frequency(&key, START_MS, 100);
+        assert_eq!(accesses.frequency(&key, START_MS, &settings), 100);
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub struct Settings {
     pub lfu_log_factor: AtomicU32,
     /// `lfu-decay-time`: minutes until a key's counter loses one; 0: never.
     pub lfu_decay_minutes: AtomicU32,
+    /// `rdbcompression`: long strings in what `DUMP` replies are compressed.
+    pub compress_dumps: AtomicBool,
     /// Up to where `OBJECT ENCODING` names the compact encodings.
     pub encodings: Encodings,
 }
@@ -88,6 +90,7 @@ impl Default for Settings {
             is_lfu: AtomicBool::new(false),
             lfu_log_factor: AtomicU32::new(10),
             lfu_decay_minutes: AtomicU32::new(1),
+            compress_dumps: AtomicBool::new(true),
             encodings: Encodings::default(),
         }
     }

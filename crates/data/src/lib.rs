@@ -6,17 +6,24 @@
 //! the modules [`key`] and [`header`]. This crate knows no command, no protocol and no thread.
 
 pub mod bitmap;
+pub mod dump;
 pub mod expiry;
 pub mod float;
 pub mod garbage;
 pub mod glob;
+pub mod hash;
 pub mod header;
 pub mod hyperloglog;
 pub mod integer;
 pub mod key;
+pub mod list;
 pub mod packed;
+pub mod rdb;
 pub mod set;
+pub mod stream;
 pub mod string;
+pub mod usage;
+pub mod zset;
 
 mod access;
 mod batch;
@@ -25,12 +32,15 @@ mod error;
 mod hot;
 mod keyspace;
 mod members;
+#[cfg(test)]
+mod testing;
 mod turn;
 mod tx;
 mod view;
 
 pub use batch::{Batch, Stored};
 pub use copy::Value;
+pub use engine::Direction;
 pub use error::{Error, Result};
 pub use header::{Kind, Meta};
 pub use hot::{HotStats, HotTier};

@@ -14,8 +14,13 @@ pub fn push(into: &mut Vec<u8>, bytes: &[u8]) {
 
 /// What [`push`] adds to a sequence, in bytes.
 pub fn packed_len(len: usize) -> usize {
-    let bits = usize::BITS - len.leading_zeros();
-    (bits.max(1) as usize).div_ceil(7) + len
+    number_len(len as u64) + len
+}
+
+/// What [`push_number`] adds to a sequence, in bytes.
+pub fn number_len(number: u64) -> usize {
+    let bits = u64::BITS - number.leading_zeros();
+    (bits.max(1) as usize).div_ceil(7)
 }
 
 /// Appends a LEB128 number.

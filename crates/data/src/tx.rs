@@ -3,16 +3,22 @@
 //! All bookkeeping that a change of a key brings with it (counts, the expiry index, parts that
 //! nothing refers to any more) happens in [`Tx::put`] and [`Tx::remove`], and nowhere else.
 
+use std::sync::atomic::Ordering;
+
 use engine::{Engine, Family, Pending, RecordValue, SlotId};
 
 use crate::batch::Batch;
 use crate::error::{Error, Result};
+use crate::expiry;
 use crate::garbage;
 use crate::header::{Kind, Meta};
 use crate::key::{self, Parts, SpaceId};
 use crate::keyspace::{Keyspace, database_record};
 use crate::turn::Turn;
 use crate::view::{View, unreadable};
+
+/// Expired elements of one key that are removed after a read has come across them; more are left to the expirer.
+const ELEMENTS_EXPIRED_MAX: usize = 64;
 
 /// Reads and writes of one command, in the worker's open batch.
 pub struct Tx<'t> {
@@ -33,6 +39,13 @@ impl<'t> Tx<'t> {
     pub fn view(&self) -> View<'_> {
         // Whoever writes has latched what it looks at.
         View::new(self.engine.view(), self.keyspace, self.turn, self.db).through(self.batch).latched(true)
+    }
+
+    /// Lets `read` look at keys that the command has not latched (`SORT ... BY`): as they are committed now, all of one moment, or
+    /// as the batch has written them.
+    pub fn read_aside<R>(&self, read: impl FnOnce(&View<'_>) -> R) -> R {
+        let snapshot = self.engine.snapshot();
+        read(&View::new(snapshot.view(), self.keyspace, self.turn, self.db).through(self.batch))
     }
 
     /// The same transaction in another database.
@@ -114,18 +127,8 @@ impl<'t> Tx<'t> {
     /// Writes a key's header and body. `old` is what [`Tx::find`] returned for it.
     pub fn put(&mut self, user_key: &[u8], old: Option<Meta>, new: Meta, body: &[u8]) {
         let (space, slot) = (self.space(), self.slot(user_key));
+        self.index_expiry(slot, old, Some(new));
         let (was, is) = (old.and_then(|meta| meta.expire_at_ms), new.expire_at_ms);
-        if was != is {
-            let pending = self.batch.pending_mut();
-            if let Some(at) = was {
-                let entry = key::expiry(pending.key(slot), at);
-                pending.delete(Family::Expires, entry);
-            }
-            if let Some(at) = is {
-                let entry = key::expiry(pending.key(slot), at);
-                pending.put(Family::Expires, entry, Vec::new());
-            }
-        }
         self.batch.count(space, i64::from(old.is_none()), i64::from(is.is_some()) - i64::from(was.is_some()));
         if let Some(parts) = old.and_then(|meta| meta.parts).filter(|parts| Some(*parts) != new.parts) {
             garbage::add_parts(self.batch.pending_mut(), space, parts);
@@ -163,6 +166,22 @@ impl<'t> Tx<'t> {
         Ok(())
     }
 
+    /// Lets a key look as if it was last used some seconds ago, where the eviction policy asks for that.
+    pub fn set_idle_seconds(&self, user_key: &[u8], idle_seconds: u64) {
+        if !self.keyspace.settings.is_lfu.load(Ordering::Relaxed) {
+            let record_key = self.view().record_key(user_key);
+            self.keyspace.accesses().set_idle(&record_key, self.now_ms(), idle_seconds);
+        }
+    }
+
+    /// Lets a key look as often used as a counter says, where the eviction policy asks for that.
+    pub fn set_frequency(&self, user_key: &[u8], counter: u8) {
+        if self.keyspace.settings.is_lfu.load(Ordering::Relaxed) {
+            let record_key = self.view().record_key(user_key);
+            self.keyspace.accesses().set_frequency(&record_key, self.now_ms(), counter);
+        }
+    }
+
     /// A place for the parts of a new value of a key.
     pub fn new_parts(&mut self, user_key: &[u8]) -> Parts {
         let version = self.keyspace.take_version(self.batch);
@@ -179,6 +198,17 @@ impl<'t> Tx<'t> {
         self.delete_record(Family::Elements, parts, suffix);
     }
 
+    /// Leaves parts of a value to be removed in the background: those from a suffix on, up to before another. Nothing reads or
+    /// writes there any more.
+    pub(crate) fn sweep_parts(&mut self, parts: Parts, from: &[u8], to: &[u8]) {
+        let space = self.space();
+        garbage::add_range(
+            self.batch.pending_mut(),
+            &key::element(space, parts, from),
+            &key::element(space, parts, to),
+        );
+    }
+
     /// Writes one record of a value, in a family of parts.
     pub(crate) fn put_record(&mut self, family: Family, parts: Parts, suffix: &[u8], value: Vec<u8>) {
         let element = key::element(self.space(), parts, suffix);
@@ -191,15 +221,20 @@ impl<'t> Tx<'t> {
         self.batch.pending_mut().delete(family, element);
     }
 
-    /// Removes a key that a read found expired, if it still is. The caller holds its latch.
+    /// Accepts what the command has written so far, even if it is refused or begins to wait after that.
+    pub fn keep(&mut self) {
+        self.batch.keep();
+    }
+
+    /// Removes a key that a read found expired, or some of its elements, if they still are. The caller holds its latch.
     pub fn expire_if_due(&mut self, space: SpaceId, user_key: &[u8]) -> Result<()> {
         let current = self.space();
         if current != space {
             let count = self.keyspace.database_count();
             let Some(db) = (0..count).find(|&db| self.in_db(db).view().space() == space) else { return Ok(()) };
-            return self.in_db(db).find(user_key).map(drop);
+            return expiry::settle(&mut self.in_db(db), user_key, ELEMENTS_EXPIRED_MAX).map(drop);
         }
-        self.find(user_key).map(drop)
+        expiry::settle(self, user_key, ELEMENTS_EXPIRED_MAX).map(drop)
     }
 
     /// Empties the database at a cost that does not depend on its size.
@@ -241,15 +276,30 @@ impl<'t> Tx<'t> {
 
     fn remove_record(&mut self, slot: SlotId, old: Meta) {
         let space = self.space();
-        if let Some(at) = old.expire_at_ms {
-            let entry = key::expiry(self.batch.pending().key(slot), at);
-            self.batch.pending_mut().delete(Family::Expires, entry);
-        }
+        self.index_expiry(slot, Some(old), None);
         self.batch.count(space, -1, -i64::from(old.expire_at_ms.is_some()));
         if let Some(parts) = old.parts {
             garbage::add_parts(self.batch.pending_mut(), space, parts);
         }
         self.batch.pending_mut().write_slot(slot, None);
+    }
+
+    /// Changes what the expiry index has of a key.
+    fn index_expiry(&mut self, slot: SlotId, old: Option<Meta>, new: Option<Meta>) {
+        let entries = |meta: Option<Meta>| meta.map_or([None; 2], |meta| expiry::entries(&meta));
+        let (was, is) = (entries(old), entries(new));
+        if was == is {
+            return;
+        }
+        let pending = self.batch.pending_mut();
+        for (at, _) in was.iter().flatten().filter(|entry| !is.contains(&Some(**entry))) {
+            let entry = key::expiry(pending.key(slot), *at);
+            pending.delete(Family::Expires, entry);
+        }
+        for (at, what) in is.iter().flatten().filter(|entry| !was.contains(&Some(**entry))) {
+            let entry = key::expiry(pending.key(slot), *at);
+            pending.put(Family::Expires, entry, what.encode().to_vec());
+        }
     }
 
     fn space(&self) -> SpaceId {

@@ -274,6 +274,14 @@ impl<'v> View<'v> {
         Ok(stored)
     }
 
+    /// Notes that elements of a key have expired, so that the worker removes them. A thread that may not wait leaves the read
+    /// to a worker.
+    pub(crate) fn note_due(&self, user_key: &[u8]) -> Result<()> {
+        self.engine()?;
+        self.turn.note_expired(self.space(), user_key);
+        Ok(())
+    }
+
     /// One part of a value.
     pub fn part(&self, parts: Parts, suffix: &[u8]) -> Result<Option<Value<'v>>> {
         self.record_in(Family::Elements, parts, suffix)

@@ -57,6 +57,7 @@ pub fn apply(config: &Config, targets: &Targets, keyspace: &Keyspace) {
     values.is_lfu.store(config.get_enum("maxmemory-policy").ends_with("-lfu"), Ordering::Relaxed);
     values.lfu_log_factor.store(number("lfu-log-factor"), Ordering::Relaxed);
     values.lfu_decay_minutes.store(number("lfu-decay-time"), Ordering::Relaxed);
+    values.compress_dumps.store(config.get_bool("rdbcompression"), Ordering::Relaxed);
     apply_encodings(config, &values.encodings);
     commands::slowlog::set_slower_than_us(config.get_int("slowlog-log-slower-than"));
     commands::slowlog::set_len_max(size("slowlog-max-len"));

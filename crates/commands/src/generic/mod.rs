@@ -2,10 +2,12 @@
 //! other groups: here it is moved, copied, timed and looked at from outside.
 
 pub(crate) mod database;
+pub(crate) mod dump;
 pub(crate) mod expire;
 pub(crate) mod keys;
 pub(crate) mod object;
 pub(crate) mod scan;
+pub(crate) mod sort;
 
 #[cfg(test)]
 mod tests;

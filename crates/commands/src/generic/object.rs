@@ -3,8 +3,11 @@
 
 use std::sync::atomic::Ordering;
 
+use data::hash::Hash;
+use data::list::List;
 use data::set::Set;
 use data::string::Text;
+use data::zset::Zset;
 use data::{Found, Kind, View};
 
 use crate::args::Args;
@@ -96,10 +99,10 @@ fn encoding(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(
 fn encoding_name(found: Found<'_>) -> Result<&'static str> {
     Ok(match found.meta.kind {
         Kind::String => Text::new(found)?.encoding(),
-        Kind::List => "quicklist",
+        Kind::List => List::new(found)?.encoding(),
         Kind::Set => Set::new(found)?.encoding().name(),
-        Kind::Hash => "hashtable",
-        Kind::Zset => "skiplist",
+        Kind::Hash => Hash::new(found)?.encoding(),
+        Kind::Zset => Zset::new(found)?.encoding(),
         Kind::Stream => "stream",
     })
 }

@@ -2,7 +2,7 @@
 //!
 //! Shapes and field names are Redis's, field by field in its order: client libraries read them.
 
-use crate::command::{Arg, ArgKind, Command, Reply};
+use crate::command::{Arg, ArgKind, Command, Marks, Reply};
 use crate::introspection::shown_subcommands;
 use crate::keys::{Begin, Find, KeySpec};
 
@@ -67,7 +67,7 @@ fn key_spec(spec: &KeySpec, reply: &mut Reply<'_>) {
             number("firstkey", signed(first), reply);
             number("keystep", signed(step), reply);
         }
-        Find::Unknown => rule("unknown", 0, reply),
+        Find::Unknown | Find::Told(_) => rule("unknown", 0, reply),
     }
 }
 
@@ -97,8 +97,10 @@ fn signed(value: usize) -> i64 {
 pub(super) fn docs(command: &'static Command, reply: &mut Reply<'_>) {
     let doc = &command.doc;
     let subcommands = shown_subcommands(command).count();
+    let is_system = command.marks.has(Marks::SYSTEM);
     let optional = [
         !doc.complexity.is_empty(),
+        is_system,
         doc.deprecated.is_some(),
         doc.deprecated.is_some(),
         doc.deprecated.is_some(),
@@ -112,6 +114,10 @@ pub(super) fn docs(command: &'static Command, reply: &mut Reply<'_>) {
     text("group", command.group.name(), reply);
     if !doc.complexity.is_empty() {
         text("complexity", doc.complexity, reply);
+    }
+    if is_system {
+        reply.bulk(b"doc_flags");
+        words(&["syscmd"], reply);
     }
     if let Some((since, replaced_by)) = doc.deprecated {
         reply.bulk(b"doc_flags");

@@ -56,6 +56,7 @@ fn clients(page: &mut Page, facts: &Facts) {
     let network = &facts.network;
     page.gauge("catamaran_clients", "Connected clients.", network.connected_clients);
     page.gauge("catamaran_clients_max", "Clients that may be connected (maxclients).", network.maxclients);
+    page.gauge("catamaran_clients_blocked", "Clients that wait for others (BLPOP...).", network.blocked_clients);
     page.gauge("catamaran_clients_bytes", "Memory of all clients' buffers.", network.clients_bytes);
     page.counter("catamaran_connections_total", "Connections accepted.", network.total_connections_received);
     page.counter("catamaran_connections_rejected_total", "Connections refused.", network.rejected_connections);

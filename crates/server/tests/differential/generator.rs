@@ -134,17 +134,59 @@ const FIELDS: [&[u8]; 24] = [
     b"i33", b"i63", b"i64", b"u64", b"i65", b"u0", b"i0", b"U8", b"x8",
 ];
 
+/// Keys that are mostly sorted sets.
+const ZSET_KEYS: [&[u8]; 6] = [b"z:1", b"z:2", b"z:3", b"z:4", b"z:5", b"z:6"];
+
+/// Sorted sets in which all scores are 0: what ranges of names find elsewhere is left open.
+const LEX_KEYS: [&[u8]; 2] = [b"lex:1", b"lex:2"];
+
+/// Keys that are mostly geo indexes.
+const GEO_KEYS: [&[u8]; 3] = [b"geo:1", b"geo:2", b"geo:3"];
+
 /// Letters of the keys that only LCS uses: its cost is the product of the lengths.
 const WORD_KEYS: [&[u8]; 4] = [b"word:1", b"word:2", b"word:3", b"word:absent"];
 
+/// Keys that mostly hold lists: the others change their type too often for lists to grow.
+const LIST_KEYS: [&[u8]; 6] = [b"list:1", b"list:2", b"list:3", b"list:4", b"{tag}list", b"list:\x00"];
+
+/// The most elements that one command pushes.
+const ELEMENTS_MAX: usize = 80;
 /// Keys that only HyperLogLogs use.
 const HLL_KEYS: [&[u8]; 4] = [b"hll:1", b"hll:2", b"hll:3", b"hll:absent"];
+/// Keys that are streams, most of the time.
+const STREAM_KEYS: [&[u8]; 6] = [b"stream:1", b"stream:1", b"stream:2", b"stream:2", b"stream:3", b"stream:absent"];
+
+const GROUPS: [&[u8]; 4] = [b"group", b"group", b"g", b"another group"];
+const CONSUMERS: [&[u8]; 4] = [b"alice", b"bob", b"c", b""];
+/// Keys that are mostly hashes, so that they have time to grow.
+const HASH_KEYS: [&[u8]; 5] = [b"hash:1", b"hash:2", b"hash:3", b"hash:{tag}", b"hash:absent"];
+
+/// Fields of a hash beside those with numbers.
+const NAMES: [&[u8]; 10] = [
+    b"",
+    b"a",
+    b"b",
+    b"abc",
+    b"\x00",
+    b"\xff\xfe",
+    b"with space",
+    b"1",
+    b"-7",
+    b"a-field-whose-name-is-longer-than-the-64-bytes-that-a-listpack-takes-it-is",
+];
+/// Keys that are streams, most of the time.
+const STREAM_KEYS: [&[u8]; 6] = [b"stream:1", b"stream:1", b"stream:2", b"stream:2", b"stream:3", b"stream:absent"];
+
+const GROUPS: [&[u8]; 4] = [b"group", b"group", b"g", b"another group"];
+const CONSUMERS: [&[u8]; 4] = [b"alice", b"bob", b"c", b""];
 
 /// A source of commands. The same seed gives the same commands.
 pub(crate) struct Generator {
     random: Random,
     lines: Vec<(u32, Vec<Node>)>,
     weight_total: u32,
+    /// The time of the ids that streams are about at.
+    stream_ms: i64,
 }
 
 impl Generator {
@@ -153,7 +195,7 @@ impl Generator {
         let lines: Vec<_> =
             grammar::COMMANDS.iter().chain(other_types).map(|(weight, line)| (*weight, grammar::parse(line))).collect();
         let weight_total = lines.iter().map(|(weight, _)| weight).sum();
-        Generator { random: Random::new(seed), lines, weight_total }
+        Generator { random: Random::new(seed), lines, weight_total, stream_ms: 1 }
     }
 
     /// The next command.
@@ -172,6 +214,9 @@ impl Generator {
         }
         if stops_everybody(&args) {
             args.truncate(2);
+        }
+        if follows_the_clock(&args) {
+            args.truncate(3);
         }
         if self.random.percent(10) {
             args[0] = self.change_case(&args[0].clone());
@@ -206,8 +251,43 @@ impl Generator {
                 let count = 1 + random.below(200);
                 return args.extend((0..count).map(|_| self.member()));
             }
+            "hash" if random.percent(92) => random.pick(&HASH_KEYS).to_vec(),
+            "hash" => random.pick(&KEYS).to_vec(),
+            "name" if random.percent(3) => random.pick(&NAMES).to_vec(),
+            "name" if random.percent(30) => random.pick(&NAMES[..9]).to_vec(),
+            "name" if random.percent(80) => format!("f{}", random.below(12)).into_bytes(),
+            "name" => format!("f{}", random.below(700)).into_bytes(),
+            "pairs" => return self.pairs(args),
+            "count" if random.percent(90) => random.between(-20, 20).to_string().into_bytes(),
+            "count" => {
+                random.pick(&[b"700".as_slice(), b"9223372036854775807", b"-9223372036854775808", b"x"]).to_vec()
+            }
             "word" => random.pick(&WORD_KEYS).to_vec(),
+            "stream" if random.percent(96) => random.pick(&STREAM_KEYS).to_vec(),
+            "stream" => random.pick(&KEYS).to_vec(),
+            "id" => self.id().into_bytes(),
+            "bound" => match random.below(6) {
+                0 => b"-".to_vec(),
+                1 => b"+".to_vec(),
+                2 => format!("({}", self.id()).into_bytes(),
+                _ => self.id().into_bytes(),
+            },
+            "trim" => {
+                self.trim(args);
+                return;
+            }
+            "streamfield" => random.pick(&[b"f".as_slice(), b"f", b"field", b"another"]).to_vec(),
+            "streamgroup" => random.pick(&GROUPS).to_vec(),
+            "consumer" => random.pick(&CONSUMERS).to_vec(),
             "text" => self.letters(60),
+            "list" if random.percent(90) => random.pick(&LIST_KEYS).to_vec(),
+            "list" => random.pick(&KEYS).to_vec(),
+            "element" => self.element(),
+            "elements" => {
+                let count = 1 + random.below(ELEMENTS_MAX);
+                return args.extend((0..count).map(|_| self.element()));
+            }
+            "near" => random.between(-9, 9).to_string().into_bytes(),
             "value" => self.any_value(),
             "junk" => random.pick(&JUNK).to_vec(),
             "int" if random.percent(50) => random.between(-1000, 1000).to_string().into_bytes(),
@@ -230,6 +310,35 @@ impl Generator {
             "millis" => self.duration(10_000_000).into_bytes(),
             "unix" => self.moment(9_000_000_000).into_bytes(),
             "unixms" => self.moment(9_000_000_000_000).into_bytes(),
+            // Sorted sets have keys of their own most of the time, so that they grow.
+            "zkey" if random.percent(94) => random.pick(&ZSET_KEYS).to_vec(),
+            "lexkey" if random.percent(96) => random.pick(&LEX_KEYS).to_vec(),
+            "geokey" if random.percent(96) => random.pick(&GEO_KEYS).to_vec(),
+            "zkey" | "lexkey" | "geokey" => random.pick(&KEYS).to_vec(),
+            "zmember" => self.zset_member(),
+            "score" => self.score(),
+            "zmany" => {
+                args.pop();
+                return self.many_members(args);
+            }
+            "min" | "max" if random.percent(20) => [b"(".as_slice(), &self.score()].concat(),
+            "min" => self.bound(b"-inf"),
+            "max" => self.bound(b"+inf"),
+            "lexmin" => self.name_bound(b"-"),
+            "lexmax" => self.name_bound(b"+"),
+            "rank" if random.percent(90) => random.between(-150, 150).to_string().into_bytes(),
+            "rank" => random.pick(&INTEGERS).to_vec(),
+            "smallint" if random.percent(95) => random.between(-2, 30).to_string().into_bytes(),
+            "smallint" => random.pick(&JUNK).to_vec(),
+            "lon" if random.percent(97) => {
+                format!("{}.{}", random.between(-179, 179), random.below(10_000)).into_bytes()
+            }
+            "lat" if random.percent(97) => format!("{}.{}", random.between(-84, 84), random.below(10_000)).into_bytes(),
+            "lon" | "lat" => random.pick(&FLOATS).to_vec(),
+            "radius" if random.percent(95) => random.below(6_000).to_string().into_bytes(),
+            "radius" => random.pick(&FLOATS).to_vec(),
+            "unit" if random.percent(60) => b"km".to_vec(),
+            "unit" => random.pick(&[b"m".as_slice(), b"mi", b"FT", b"Km", b"parsec"]).to_vec(),
             "expiry" => {
                 let (name, kind) =
                     [("EX", "seconds"), ("PX", "millis"), ("EXAT", "unix"), ("PXAT", "unixms")][random.below(4)];
@@ -238,6 +347,58 @@ impl Generator {
             }
             other => panic!("the grammar has no <{other}>"),
         });
+    }
+
+    /// One of about two hundred names, and now and then one that is too long for a listpack.
+    fn zset_member(&mut self) -> Vec<u8> {
+        match self.random.below(40) {
+            0 => self.any_value(),
+            1 => vec![b'm'; 60 + self.random.below(10)],
+            _ => format!("m{}", self.random.below(200)).into_bytes(),
+        }
+    }
+
+    /// Mostly one of few, so that scores are equal.
+    fn score(&mut self) -> Vec<u8> {
+        match self.random.below(20) {
+            0 => self.float(),
+            1 => self.random.pick(&JUNK).to_vec(),
+            2..=4 => format!("{}.{}", self.random.between(-50, 50), [5, 25, 75][self.random.below(3)]).into_bytes(),
+            _ => self.random.between(-20, 20).to_string().into_bytes(),
+        }
+    }
+
+    /// So many scores and members that a sorted set outgrows what is small.
+    fn many_members(&mut self, args: &mut Vec<Vec<u8>>) {
+        for _ in 0..40 + self.random.below(120) {
+            args.push(self.random.between(-100, 100).to_string().into_bytes());
+            args.push(format!("m{}", self.random.below(400)).into_bytes());
+        }
+    }
+
+    /// An end of a range of scores, open to infinity every third time.
+    fn bound(&mut self, infinity: &[u8]) -> Vec<u8> {
+        if self.random.below(3) == 0 { infinity.to_vec() } else { self.score() }
+    }
+
+    /// An end of a range of names.
+    fn name_bound(&mut self, infinity: &[u8]) -> Vec<u8> {
+        match self.random.below(10) {
+            0..=2 => infinity.to_vec(),
+            3 => self.random.pick(&[b"+".as_slice(), b"-", b"m1", b"", b"["]).to_vec(),
+            4..=6 => [b"[".as_slice(), &self.zset_member()].concat(),
+            _ => [b"(".as_slice(), &self.zset_member()].concat(),
+        }
+    }
+
+    /// Many fields at once, so that a hash outgrows what is kept small.
+    fn pairs(&mut self, args: &mut Vec<Vec<u8>>) {
+        let (first, count) = (self.random.below(600), 1 + self.random.below(80));
+        for number in first..first + count {
+            args.push(format!("f{number}").into_bytes());
+            let value = self.letters(20);
+            args.push(value);
+        }
     }
 
     /// Mostly short, sometimes as long as a value in several pieces, often something that counts as a number.
@@ -269,6 +430,18 @@ impl Generator {
         }
     }
 
+    /// Often the same, so that elements are found again; sometimes around a length at which they are kept elsewhere.
+    fn element(&mut self) -> Vec<u8> {
+        match self.random.below(20) {
+            0..=9 => self.random.between(-3, 12).to_string().into_bytes(),
+            10..=14 => self.letters(2),
+            15 => self.any_value(),
+            16 | 17 => vec![b'x'; 126 + self.random.below(5)],
+            18 => vec![b'y'; 1000 + self.random.below(3)],
+            _ => self.float(),
+        }
+    }
+
     /// Of few that there are: numbers of every width, short strings, and some that are too long for a compact encoding.
     fn member(&mut self) -> Vec<u8> {
         match self.random.below(12) {
@@ -278,6 +451,41 @@ impl Generator {
             3 | 4 => format!("m{}", self.random.below(200)).into_bytes(),
             5 => vec![b'x'; 62 + self.random.below(5)],
             _ => self.random.between(0, 40).to_string().into_bytes(),
+        }
+    }
+
+    /// The id of an entry. Those of new entries have to grow: what was asked for before says about how far they are.
+    fn id(&mut self) -> String {
+        self.stream_ms += i64::from(self.random.percent(30));
+        let ms = match self.random.below(10) {
+            0..=4 => self.stream_ms,
+            5..=7 => (self.stream_ms - self.random.between(0, 60)).max(0),
+            8 => self.random.between(0, self.stream_ms),
+            _ => self.stream_ms + self.random.between(0, 3),
+        };
+        match self.random.below(40) {
+            0 => String::from_utf8_lossy(self.random.pick(&JUNK)).into_owned(),
+            1 => "0-0".to_owned(),
+            2..=20 => ms.to_string(),
+            21..=24 => format!("{ms}-*"),
+            _ => format!("{ms}-{}", self.random.below(5)),
+        }
+    }
+
+    fn trim(&mut self, args: &mut Vec<Vec<u8>>) {
+        let is_length = self.random.percent(60);
+        args.push(if is_length { b"MAXLEN".to_vec() } else { b"MINID".to_vec() });
+        let operator = self.random.pick(&[b"~".as_slice(), b"~", b"=", b""]);
+        if !operator.is_empty() {
+            args.push(operator.to_vec());
+        }
+        args.push(match is_length {
+            true => self.random.pick(&[b"0".as_slice(), b"1", b"5", b"20", b"50", b"100", b"150"]).to_vec(),
+            false => self.id().into_bytes(),
+        });
+        if operator == b"~" && self.random.percent(40) {
+            args.push(b"LIMIT".to_vec());
+            args.push(self.random.pick(&[b"0".as_slice(), b"1", b"10", b"100", b"1000"]).to_vec());
         }
     }
 
@@ -370,9 +578,18 @@ impl Generator {
     }
 }
 
-/// True for a pause that both servers would keep, for years perhaps, before they answered the next command.
+/// True for a new entry of a stream whose id no two servers would choose alike.
+fn follows_the_clock(args: &[Vec<u8>]) -> bool {
+    args[0].eq_ignore_ascii_case(b"XADD") && args.iter().any(|arg| arg == b"*")
+}
+
+/// True for a pause that both servers would keep, for years perhaps, before they answered the next command; and for what
+/// would wait for another client.
 fn stops_everybody(args: &[Vec<u8>]) -> bool {
     let is = |at: usize, word: &str| args.get(at).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
     let ms = args.get(2).and_then(|arg| std::str::from_utf8(arg).ok()?.parse::<i64>().ok());
-    is(0, "client") && is(1, "pause") && ms.is_some_and(|ms| ms > 0)
+    let timeout = if is(0, "bzmpop") { args.get(1) } else { args.last() };
+    let is_long = |timeout: &Vec<u8>| timeout != b"0.01" && timeout.iter().any(u8::is_ascii_digit);
+    let waits = ["bzpopmin", "bzpopmax", "bzmpop"].iter().any(|name| is(0, name));
+    is(0, "client") && is(1, "pause") && ms.is_some_and(|ms| ms > 0) || waits && timeout.is_some_and(is_long)
 }

@@ -6,6 +6,7 @@
 
 mod disk;
 mod faulty;
+mod small_disk;
 mod stall;
 
 #[cfg(feature = "failpoints")]

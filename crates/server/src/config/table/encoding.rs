@@ -1,8 +1,8 @@
 //! Thresholds between a type's compact and its full encoding in Redis.
 //!
-//! Our data does not lie in memory that way; but `OBJECT ENCODING` answers by these numbers, and so do tools that look.
+//! Our data does not lie in memory that way; but `OBJECT ENCODING` answers by these numbers, and `DUMP` writes by them.
 
-use super::super::option::{BYTES_MAX, INT_MAX, INT_MIN, LONG_MAX, OptionDef, integer, memory};
+use super::super::option::{BYTES_MAX, INT_MAX, INT_MIN, LONG_MAX, OptionDef, integer, memory, yes_no};
 
 pub(super) const OPTIONS: &[OptionDef] = &[
     integer("hash-max-listpack-entries", 0, LONG_MAX, 512).alias("hash-max-ziplist-entries"),
@@ -17,4 +17,6 @@ pub(super) const OPTIONS: &[OptionDef] = &[
     memory("hll-sparse-max-bytes", 0, BYTES_MAX, 3000),
     memory("stream-node-max-bytes", 0, BYTES_MAX, 4096),
     integer("stream-node-max-entries", 0, LONG_MAX, 100),
+    // What DUMP replies.
+    yes_no("rdbcompression", true),
 ];

@@ -79,7 +79,6 @@ pub(super) const OPTIONS: &[OptionDef] = &[
     integer("commandlog-large-reply-max-len", 0, LONG_MAX, 128).ignored(NO_COMMAND_LOG),
     // Snapshots.
     checked("dbfilename", "dump.rdb", Empty::Value, check::dump_file_name).protected().ignored(NO_DUMP_FILE),
-    yes_no("rdbcompression", true).ignored(NO_DUMP_FILE),
     yes_no("rdbchecksum", true).fixed().ignored(NO_DUMP_FILE),
     yes_no("rdb-save-incremental-fsync", true).ignored(NO_DUMP_FILE),
     yes_no("rdb-del-sync-files", false).ignored(NO_DUMP_FILE),

@@ -1,0 +1,90 @@
+//! Members and their places.
+
+use data::zset;
+use data::{Tx, View};
+
+use crate::args::Args;
+use crate::command::Reply;
+use crate::error::{Error, Result};
+use crate::zset::add::add_scored;
+
+use super::hash::Place;
+use super::{place_at, unit_at, write_distance, write_place};
+
+/// Arguments of one member.
+const PER_MEMBER: usize = 3;
+
+pub(super) fn geoadd(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    let (mut nx, mut xx, mut changed) = (false, false, false);
+    let mut first = 2;
+    while first < args.len() {
+        match () {
+            () if args.is(first, "nx") => nx = true,
+            () if args.is(first, "xx") => xx = true,
+            () if args.is(first, "ch") => changed = true,
+            () => break,
+        }
+        first += 1;
+    }
+    let rest = args.len() - first;
+    if rest == 0 || rest % PER_MEMBER != 0 || nx && xx {
+        return Err(Error::Syntax);
+    }
+    let mut pairs = Vec::with_capacity(rest / PER_MEMBER);
+    for index in (first..args.len()).step_by(PER_MEMBER) {
+        pairs.push((place_at(args, index)?.score(), args.at(index + 2)?));
+    }
+    add_scored(tx, args.at(1)?, (nx, xx, changed), pairs, reply)
+}
+
+pub(super) fn geodist(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    let metres = match args.len() {
+        4 => 1.0,
+        5 => unit_at(args, 4)?,
+        _ => return Err(Error::Syntax),
+    };
+    let places = match zset::read(view, args.at(1)?)? {
+        Some(set) => set.score(view, args.at(2)?)?.zip(set.score(view, args.at(3)?)?),
+        None => None,
+    };
+    match places {
+        Some((one, other)) => write_distance(reply, Place::of_score(one).distance(Place::of_score(other)) / metres),
+        None => reply.null(),
+    }
+    Ok(())
+}
+
+pub(super) fn geohash(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    each_place(view, args, reply, |reply, place| match place {
+        Some(place) => reply.bulk(&place.text()),
+        None => reply.null(),
+    })
+}
+
+pub(super) fn geopos(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    each_place(view, args, reply, |reply, place| match place {
+        Some(place) => write_place(reply, place),
+        None => reply.null_array(),
+    })
+}
+
+/// Replies something for each of the members, if it is there or not.
+fn each_place(
+    view: &View<'_>,
+    args: &Args<'_>,
+    reply: &mut Reply<'_>,
+    mut write: impl FnMut(&mut Reply<'_>, Option<Place>),
+) -> Result<()> {
+    let set = zset::read(view, args.at(1)?)?;
+    let members = args.from(2);
+    view.admit_keys(members.len())?;
+    reply.array(members.len());
+    for member in members {
+        let score = match &set {
+            Some(set) => set.score(view, member)?,
+            None => None,
+        };
+        write(reply, score.map(Place::of_score));
+    }
+    Ok(())
+}
