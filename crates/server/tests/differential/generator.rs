@@ -174,11 +174,6 @@ const NAMES: [&[u8]; 10] = [
     b"-7",
     b"a-field-whose-name-is-longer-than-the-64-bytes-that-a-listpack-takes-it-is",
 ];
-/// Keys that are streams, most of the time.
-const STREAM_KEYS: [&[u8]; 6] = [b"stream:1", b"stream:1", b"stream:2", b"stream:2", b"stream:3", b"stream:absent"];
-
-const GROUPS: [&[u8]; 4] = [b"group", b"group", b"g", b"another group"];
-const CONSUMERS: [&[u8]; 4] = [b"alice", b"bob", b"c", b""];
 
 /// A source of commands. The same seed gives the same commands.
 pub(crate) struct Generator {
