@@ -299,7 +299,8 @@ mod tests {
         assert_eq!(describe(&bytes), "z:20 v:32,1 Z:79 v:3,2 Z:16282");
         let mut dense = [0; 3];
         (0..4).for_each(|index| set_dense_register(&mut dense, index, 1 + index as u8));
-        assert_eq!(dense, [0b10_000001, 0b0011_0000, 0b000100_00]);
+        // 6 bits each, from the lowest bit on: 1, 2, 3, 4.
+        assert_eq!(dense, [0x81, 0x30, 0x10]);
     }
 
     #[test]

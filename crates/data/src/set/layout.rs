@@ -79,6 +79,7 @@ pub struct Integers<'a> {
 
 impl<'a> Integers<'a> {
     /// How many.
+    #[allow(clippy::len_without_is_empty, reason = "a set without members is not there")]
     pub fn len(self) -> usize {
         self.bytes.len() / self.width
     }

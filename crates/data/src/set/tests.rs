@@ -231,7 +231,7 @@ fn what_is_popped_is_gone_and_a_small_remainder_is_compact_again() {
         assert_eq!((popped, popped_members.len() as u64), (count.min(5000), count.min(5000)));
         assert!(popped_members.is_disjoint(&left));
         assert_eq!(popped_members.union(&left).cloned().collect::<Model>(), all);
-        if count >= 4990 && count < 5000 {
+        if (4990..5000).contains(&count) {
             assert_eq!((db.encoding(b"s"), db.has_parts(b"s")), (Some("listpack"), false));
         }
         db.remove(b"s", &left.iter().map(Vec::as_slice).collect::<Vec<_>>());
