@@ -59,15 +59,12 @@ const STORED: KeySpec =
 
 const KEY: Arg = Arg::key();
 const BY: Arg = Arg::new("by-pattern", ArgKind::Pattern).token("BY").optional().display("pattern");
-const LIMIT: Arg = Arg::new(
-    "limit",
-    ArgKind::Block(&[Arg::new("offset", ArgKind::Integer), Arg::new("count", ArgKind::Integer)]),
-)
-.token("LIMIT")
-.optional();
+const LIMIT: Arg =
+    Arg::new("limit", ArgKind::Block(&[Arg::new("offset", ArgKind::Integer), Arg::new("count", ArgKind::Integer)]))
+        .token("LIMIT")
+        .optional();
 const GET: Arg = Arg::new("get-pattern", ArgKind::Pattern).token("GET").optional().multiple_token().display("pattern");
-const ORDER: Arg =
-    Arg::new("order", ArgKind::OneOf(&[Arg::word("asc", "ASC"), Arg::word("desc", "DESC")])).optional();
+const ORDER: Arg = Arg::new("order", ArgKind::OneOf(&[Arg::word("asc", "ASC"), Arg::word("desc", "DESC")])).optional();
 const SORTING: Arg = Arg::word("sorting", "ALPHA").optional();
 
 /// Where the key after the last `STORE` is.

@@ -35,10 +35,7 @@ pub(crate) static COMMANDS: &[Command] = &[
             "O(N) where N is the number of elements up to the other one, and then from there to the nearer end.",
             &[
                 Arg::key(),
-                Arg::new(
-                    "where",
-                    ArgKind::OneOf(&[Arg::word("before", "BEFORE"), Arg::word("after", "AFTER")]),
-                ),
+                Arg::new("where", ArgKind::OneOf(&[Arg::word("before", "BEFORE"), Arg::word("after", "AFTER")])),
                 Arg::new("pivot", ArgKind::String),
                 ELEMENT,
             ],

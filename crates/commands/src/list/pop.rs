@@ -48,8 +48,7 @@ const POPS: &[&str] = &["RW", "access", "delete"];
 const POPPED: &[KeySpec] = &[KeySpec::first(POPS)];
 const POP_COMPLEXITY: &str = "O(N) where N is the number of elements returned";
 const POP_ARGS: &[Arg] = &[Arg::key(), Arg::new("count", ArgKind::Integer).optional().since("6.2.0")];
-const MPOP_COMPLEXITY: &str =
-    "O(N+M) where N is the number of provided keys and M is the number of elements returned.";
+const MPOP_COMPLEXITY: &str = "O(N+M) where N is the number of provided keys and M is the number of elements returned.";
 const NUMKEYS: Arg = Arg::new("numkeys", ArgKind::Integer);
 const KEYS: Arg = Arg::key().multiple();
 const WHERE: Arg = Arg::new("where", LEFT_OR_RIGHT);
@@ -73,11 +72,7 @@ const fn waits(name: &'static str, summary: &'static str, run: Handler) -> Comma
     Command {
         name,
         arity: Arity::AtLeast(3),
-        keys: &[KeySpec {
-            flags: POPS,
-            begin: Begin::Index(1),
-            find: Find::Range { last: -2, step: 1, limit: 0 },
-        }],
+        keys: &[KeySpec { flags: POPS, begin: Begin::Index(1), find: Find::Range { last: -2, step: 1, limit: 0 } }],
         group: Group::List,
         marks: Marks::BLOCKING.and(Marks::NO_SCRIPT),
         doc: Doc::new("2.0.0", summary, "O(N) where N is the number of provided keys.", &[KEYS, TIMEOUT])

@@ -47,7 +47,8 @@ fn commands_that_find_nothing_wait_for_as_long_as_they_were_told() {
 
 #[test]
 fn the_last_element_takes_the_key_along_and_its_expiry() {
-    for line in ["LPOP k", "RPOP k 5", "LREM k 0 a", "LTRIM k 1 1", "LMOVE k other LEFT LEFT", "LMPOP 1 k LEFT", "BLPOP k 0"]
+    for line in
+        ["LPOP k", "RPOP k 5", "LREM k 0 a", "LTRIM k 1 1", "LMOVE k other LEFT LEFT", "LMPOP 1 k LEFT", "BLPOP k 0"]
     {
         let mut db = Db::new();
         db.run("RPUSH k a");

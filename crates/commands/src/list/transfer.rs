@@ -14,14 +14,24 @@ pub(crate) static COMMANDS: &[Command] = &[
         "lmove",
         Arity::Exactly(5),
         Marks::GROWS,
-        Doc::new("6.2.0", "Moves an element from an end of a list to an end of a list.", "O(1)", &[SOURCE, DESTINATION, WHEREFROM, WHERETO]),
+        Doc::new(
+            "6.2.0",
+            "Moves an element from an end of a list to an end of a list.",
+            "O(1)",
+            &[SOURCE, DESTINATION, WHEREFROM, WHERETO],
+        ),
         lmove,
     ),
     moves(
         "rpoplpush",
         Arity::Exactly(3),
         Marks::GROWS,
-        Doc::new("1.2.0", "Moves the last element of a list before the first one of a list.", "O(1)", &[SOURCE, DESTINATION])
+        Doc::new(
+            "1.2.0",
+            "Moves the last element of a list before the first one of a list.",
+            "O(1)",
+            &[SOURCE, DESTINATION],
+        )
         .deprecated("6.2.0", "`LMOVE` with the `RIGHT` and `LEFT` arguments"),
         rpoplpush,
     ),
@@ -29,14 +39,24 @@ pub(crate) static COMMANDS: &[Command] = &[
         "blmove",
         Arity::Exactly(6),
         WAITS,
-        Doc::new("6.2.0", "Moves an element like LMOVE, and waits for one if there is none.", "O(1)", &[SOURCE, DESTINATION, WHEREFROM, WHERETO, TIMEOUT]),
+        Doc::new(
+            "6.2.0",
+            "Moves an element like LMOVE, and waits for one if there is none.",
+            "O(1)",
+            &[SOURCE, DESTINATION, WHEREFROM, WHERETO, TIMEOUT],
+        ),
         blmove,
     ),
     moves(
         "brpoplpush",
         Arity::Exactly(4),
         WAITS,
-        Doc::new("2.2.0", "Moves an element like RPOPLPUSH, and waits for one if there is none.", "O(1)", &[SOURCE, DESTINATION, TIMEOUT])
+        Doc::new(
+            "2.2.0",
+            "Moves an element like RPOPLPUSH, and waits for one if there is none.",
+            "O(1)",
+            &[SOURCE, DESTINATION, TIMEOUT],
+        )
         .history(TIMEOUT_HISTORY)
         .deprecated("6.2.0", "`BLMOVE` with the `RIGHT` and `LEFT` arguments"),
         brpoplpush,
@@ -44,8 +64,7 @@ pub(crate) static COMMANDS: &[Command] = &[
 ];
 
 const WAITS: Marks = Marks::GROWS.and(Marks::NO_SCRIPT).and(Marks::BLOCKING);
-const MOVED: &[KeySpec] =
-    &[KeySpec::at(1, &["RW", "access", "delete"]), KeySpec::at(2, &["RW", "insert"])];
+const MOVED: &[KeySpec] = &[KeySpec::at(1, &["RW", "access", "delete"]), KeySpec::at(2, &["RW", "insert"])];
 const SOURCE: Arg = Arg::new("source", ArgKind::Key(0));
 const DESTINATION: Arg = Arg::new("destination", ArgKind::Key(1));
 const WHEREFROM: Arg = Arg::new("wherefrom", LEFT_OR_RIGHT);
@@ -54,15 +73,7 @@ const WHERETO: Arg = Arg::new("whereto", LEFT_OR_RIGHT);
 type Handler = fn(&mut Tx<'_>, &Args<'_>, &mut Reply<'_>) -> Result<()>;
 
 const fn moves(name: &'static str, arity: Arity, marks: Marks, doc: Doc, run: Handler) -> Command {
-    Command {
-        name,
-        arity,
-        keys: MOVED,
-        group: Group::List,
-        marks,
-        doc,
-        run: Run::Write(run),
-    }
+    Command { name, arity, keys: MOVED, group: Group::List, marks, doc, run: Run::Write(run) }
 }
 
 fn lmove(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {

@@ -60,6 +60,11 @@ const TOTAL_COST: &str = "O(N) where N is the total number of elements in all gi
 const SOURCES: KeySpec =
     KeySpec { flags: &["RO", "access"], begin: Begin::Index(2), find: Find::Range { last: -1, step: 1, limit: 0 } };
 
+const ALL_KEYS: &[KeySpec] = &[KeySpec::all(1, &["RO", "access"])];
+const KEYS: &[Arg] = &[Arg::key().multiple()];
+const DESTINATION_AND_KEYS: &[Arg] =
+    &[Arg::new("destination", ArgKind::Key(0)), Arg::new("key", ArgKind::Key(1)).multiple()];
+
 type Reading = fn(&View<'_>, &Args<'_>, &mut Reply<'_>) -> Result<()>;
 type Storing = fn(&mut Tx<'_>, &Args<'_>, &mut Reply<'_>) -> Result<()>;
 
@@ -67,10 +72,10 @@ const fn reading(name: &'static str, summary: &'static str, cost: &'static str, 
     Command {
         name,
         arity: Arity::AtLeast(2),
-        keys: &[KeySpec::all(1, &["RO", "access"])],
+        keys: ALL_KEYS,
         group: Group::Set,
         marks: Marks::NONE,
-        doc: Doc::new("1.0.0", summary, cost, &[Arg::key().multiple()]).tips(&["nondeterministic_output_order"]),
+        doc: Doc::new("1.0.0", summary, cost, KEYS).tips(&["nondeterministic_output_order"]),
         run: Run::Read(run),
     }
 }
@@ -88,12 +93,7 @@ const fn storing(
         keys,
         group: Group::Set,
         marks: Marks::GROWS,
-        doc: Doc::new(
-            "1.0.0",
-            summary,
-            cost,
-            &[Arg::new("destination", ArgKind::Key(0)), Arg::new("key", ArgKind::Key(1)).multiple()],
-        ),
+        doc: Doc::new("1.0.0", summary, cost, DESTINATION_AND_KEYS),
         run: Run::Write(run),
     }
 }

@@ -218,7 +218,7 @@ pub fn count_together<'k>(view: &View<'_>, keys: impl Iterator<Item = &'k [u8]>)
 }
 
 /// Makes the HyperLogLog of a key one that has seen what it has and what others have.
-pub fn merge<'k>(tx: &mut Tx<'_>, target: &[u8], sources: impl Iterator<Item = &'k [u8]>) -> Result<()> {
+pub fn merge<'k>(tx: &mut Tx<'_>, target: &'k [u8], sources: impl Iterator<Item = &'k [u8]>) -> Result<()> {
     let old = tx.find_kind(target, Kind::String)?;
     let (mut hyperloglog, registers, has_dense) = {
         let view = tx.view();

@@ -46,7 +46,8 @@ pub(super) fn write_run<'a>(
                 true => None,
                 false => Some(read_block(&view, parts, number)?),
             };
-            let kept = kept.as_deref().map(|value| Block::decode(value).ok_or_else(|| parts.unreadable())).transpose()?;
+            let kept =
+                kept.as_deref().map(|value| Block::decode(value).ok_or_else(|| parts.unreadable())).transpose()?;
             let first = if before.is_empty() { new.start } else { before.start };
             let mut draft = Draft::new(first);
             if let Some(block) = &kept {

@@ -205,7 +205,8 @@ impl<'a> Block<'a> {
     /// The part of a block with the slots of a range. None if the block does not have them all.
     pub fn cut(&self, slots: Range<u64>) -> Option<Block<'a>> {
         let mut strings = packed::strings(self.packed);
-        let skipped = slots.start.checked_sub(u64::from(self.first)).filter(|_| slots.start.max(slots.end) <= BLOCK_LEN)?;
+        let skipped =
+            slots.start.checked_sub(u64::from(self.first)).filter(|_| slots.start.max(slots.end) <= BLOCK_LEN)?;
         for _ in 0..skipped {
             strings.next()?;
         }

@@ -78,14 +78,7 @@ pub fn pop(tx: &mut Tx<'_>, key: &[u8], old: Meta, end: End, count: u64, mut vis
 
 /// Moves the element at an end of a list to an end of the same list, and visits it. `old` is what [`Tx::find_kind`] returned for
 /// the key.
-pub fn rotate(
-    tx: &mut Tx<'_>,
-    key: &[u8],
-    old: Meta,
-    from: End,
-    to: End,
-    mut visit: impl FnMut(&[u8]),
-) -> Result<()> {
+pub fn rotate(tx: &mut Tx<'_>, key: &[u8], old: Meta, from: End, to: End, mut visit: impl FnMut(&[u8])) -> Result<()> {
     let mut moved = Vec::new();
     let body = {
         let view = tx.view();

@@ -172,13 +172,7 @@ fn insert_at(tx: &mut Tx<'_>, parts: Parts, extent: &mut Extent, position: u64, 
 }
 
 /// Removes all equal elements between the first and the last match.
-fn remove_between(
-    tx: &mut Tx<'_>,
-    parts: Parts,
-    extent: &mut Extent,
-    found: &Matches,
-    element: &[u8],
-) -> Result<()> {
+fn remove_between(tx: &mut Tx<'_>, parts: Parts, extent: &mut Extent, found: &Matches, element: &[u8]) -> Result<()> {
     let gone = extent.head + found.first..extent.head + found.last + 1;
     let moves_left = extent.len - found.first <= found.last + 1;
     let (direction, moved) = match moves_left {

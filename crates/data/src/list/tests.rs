@@ -123,15 +123,9 @@ fn golden_layouts() {
     assert_eq!(hex(&body), "01000202616200");
     let extent =
         Extent { quicklist: false, head: INDEX_START - 1, len: 0x0102, entry_bytes: Some(0x0304), next_long: 5 };
-    assert_eq!(
-        hex(&extent.encode()),
-        "027fffffffffffffff000000000000010200000000000003040000000000000005"
-    );
+    assert_eq!(hex(&extent.encode()), "027fffffffffffffff000000000000010200000000000003040000000000000005");
     let extent = Extent { entry_bytes: None, quicklist: true, ..extent };
-    assert_eq!(
-        hex(&extent.encode()),
-        "037fffffffffffffff0000000000000102ffffffffffffffff0000000000000005"
-    );
+    assert_eq!(hex(&extent.encode()), "037fffffffffffffff0000000000000102ffffffffffffffff0000000000000005");
     assert_eq!(hex(&layout::block_suffix(layout::block_of(INDEX_START))), "000400000000000000");
     assert_eq!(hex(&layout::long_suffix(7)), "010000000000000007");
 
@@ -211,7 +205,11 @@ fn a_list_reads_back_at_every_length_around_the_limits() {
         for number in 0..300 {
             let element = format!("{number:0>10}").into_bytes();
             assert_eq!(db.push(end, std::slice::from_ref(&element)), number + 1);
-            if end == End::Left { expected.insert(0, element) } else { expected.push(element) }
+            if end == End::Left {
+                expected.insert(0, element)
+            } else {
+                expected.push(element)
+            }
             assert!(db.all() == expected, "{} elements", expected.len());
             if number % 7 == 0 {
                 db.commit();

@@ -128,13 +128,7 @@ fn look_at(tx: &Tx<'_>, parts: Parts, number: u64, slots: Range<u64>) -> Result<
 }
 
 /// Copies what lies within the indexes to a new version.
-fn copy_kept(
-    tx: &mut Tx<'_>,
-    key: &[u8],
-    parts: Parts,
-    extent: Extent,
-    kept: Range<u64>,
-) -> Result<(Parts, Extent)> {
+fn copy_kept(tx: &mut Tx<'_>, key: &[u8], parts: Parts, extent: Extent, kept: Range<u64>) -> Result<(Parts, Extent)> {
     let new_parts = tx.new_parts(key);
     let mut entry_bytes = 0;
     for number in layout::block_of(kept.start)..=layout::block_of(kept.end - 1) {

@@ -19,7 +19,11 @@ use super::{End, find, unreadable_body};
 /// A list as it is before a change.
 pub(super) enum Stored {
     /// What `OBJECT ENCODING` says is a quicklist, and the elements, packed, with their number.
-    Inline { quicklist: bool, count: u64, packed: Vec<u8> },
+    Inline {
+        quicklist: bool,
+        count: u64,
+        packed: Vec<u8>,
+    },
     Blocks(Parts, Extent),
 }
 
@@ -186,13 +190,7 @@ pub fn store(tx: &mut Tx<'_>, key: &[u8], old: Option<Meta>, elements: &[&[u8]])
 }
 
 /// Writes an inline list after a change, in blocks if it no longer fits.
-pub(super) fn put_changed(
-    tx: &mut Tx<'_>,
-    key: &[u8],
-    old: Meta,
-    quicklist: bool,
-    elements: &[&[u8]],
-) -> Result<()> {
+pub(super) fn put_changed(tx: &mut Tx<'_>, key: &[u8], old: Meta, quicklist: bool, elements: &[&[u8]]) -> Result<()> {
     if elements.is_empty() {
         tx.remove(key, old);
         return Ok(());
@@ -207,8 +205,7 @@ pub(super) fn put_changed(
 
 /// True if an inline list remains a quicklist after it has shrunk.
 pub(super) fn shrunk_inline(limit: Limit, quicklist: bool, elements: &[&[u8]]) -> bool {
-    quicklist
-        && !limit.regained(elements.iter().map(|element| entry_len(element)).sum(), elements.len() as u64)
+    quicklist && !limit.regained(elements.iter().map(|element| entry_len(element)).sum(), elements.len() as u64)
 }
 
 fn put_inline(tx: &mut Tx<'_>, key: &[u8], old: Option<Meta>, meta: Meta, quicklist: bool, elements: &[&[u8]]) {

@@ -10,6 +10,7 @@ pub mod layout;
 
 mod combine;
 mod inline;
+mod pools;
 mod random;
 mod write;
 
@@ -23,9 +24,9 @@ use crate::view::{Found, View};
 
 pub use combine::{Sources, difference, intersection, union};
 pub use inline::Gathered;
-use inline::Limits;
 use layout::Body;
 pub use layout::Encoding;
+pub(crate) use pools::Pools;
 pub use write::{Operation, add, move_member, pop, pop_many, remove, replace};
 
 /// A set that is there. Nothing of it is copied until it is asked for.

@@ -51,7 +51,17 @@ fn push_and_pop_at_both_ends() {
         db.check_each("RPOP k 0", "nil*", "nil");
         db.check_refused(&["LPOP k -1", "RPOP k -5"], NOT_POSITIVE);
         db.check_refused(&["LPOP k x", "RPOP k 1.5", "LPOP k 9223372036854775808"], NOT_INTEGER);
-        db.check_arity(&["LPUSH k", "RPUSH k", "LPUSHX k", "RPUSHX k", "LPOP", "LPOP k 1 2", "RPOP k 1 2", "LLEN", "LLEN a b"]);
+        db.check_arity(&[
+            "LPUSH k",
+            "RPUSH k",
+            "LPUSHX k",
+            "RPUSHX k",
+            "LPOP",
+            "LPOP k 1 2",
+            "RPOP k 1 2",
+            "LLEN",
+            "LLEN a b",
+        ]);
     });
 }
 
@@ -155,9 +165,13 @@ fn linsert_and_lrem() {
 
         let mut elements = many(500);
         push_many(db, "big", &elements);
-        for (place, at) in [("BEFORE", 3), ("AFTER", 3), ("BEFORE", 480), ("AFTER", 490), ("AFTER", 255), ("BEFORE", 0)] {
+        for (place, at) in [("BEFORE", 3), ("AFTER", 3), ("BEFORE", 480), ("AFTER", 490), ("AFTER", 255), ("BEFORE", 0)]
+        {
             let new = format!("new {at} {place} {}", "z".repeat(at));
-            db.check(&format!("LINSERT big {place} {} \"{new}\"", elements[at].clone()), &format!(":{}", elements.len() + 1));
+            db.check(
+                &format!("LINSERT big {place} {} \"{new}\"", elements[at].clone()),
+                &format!(":{}", elements.len() + 1),
+            );
             elements.insert(if place == "AFTER" { at + 1 } else { at }, new);
         }
         assert_eq!(db.call("LRANGE big 0 -1").to_string(), shown(&elements));
@@ -320,10 +334,19 @@ fn popping_from_the_first_of_several() {
             ("BLPOP absent s a 0", WRONG_TYPE),
         ]);
         db.check_each("LMPOP 2 x y LEFT", "nil*", "nil");
-        db.check_refused(&["LMPOP 0 a LEFT", "LMPOP x a LEFT", "LMPOP -1 a LEFT"], "-ERR numkeys should be greater than 0");
+        db.check_refused(
+            &["LMPOP 0 a LEFT", "LMPOP x a LEFT", "LMPOP -1 a LEFT"],
+            "-ERR numkeys should be greater than 0",
+        );
         db.check_refused(&["LMPOP 1 a LEFT COUNT 0", "LMPOP 1 a LEFT COUNT x"], "-ERR count should be greater than 0");
         db.check_refused(
-            &["LMPOP 2 a LEFT", "LMPOP 1 a UP", "LMPOP 1 a LEFT COUNT", "LMPOP 1 a LEFT COUNT 1 COUNT 1", "LMPOP 9223372036854775807 a LEFT"],
+            &[
+                "LMPOP 2 a LEFT",
+                "LMPOP 1 a UP",
+                "LMPOP 1 a LEFT COUNT",
+                "LMPOP 1 a LEFT COUNT 1 COUNT 1",
+                "LMPOP 9223372036854775807 a LEFT",
+            ],
             SYNTAX,
         );
         db.check_refused(

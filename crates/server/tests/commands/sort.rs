@@ -28,7 +28,10 @@ fn by_numbers_and_by_letters() {
             ("SORT s", WRONG_TYPE),
             ("SORT_RO s", WRONG_TYPE),
         ]);
-        db.check_refused(&["SORT k FOO", "SORT k LIMIT 1", "SORT k BY", "SORT k GET", "SORT k STORE", "SORT_RO k STORE d"], SYNTAX);
+        db.check_refused(
+            &["SORT k FOO", "SORT k LIMIT 1", "SORT k BY", "SORT k GET", "SORT k STORE", "SORT_RO k STORE d"],
+            SYNTAX,
+        );
         db.check_arity(&["SORT", "SORT_RO"]);
     });
 }

@@ -267,10 +267,11 @@ fn is_intended(args: &[&[u8]], theirs: &Reply, ours: &Reply) -> bool {
 const REFERENCES_OF_SHARED: i64 = 2_147_483_647;
 
 /// Beginnings of errors that repeat what the client sent.
-const SENTENCES_THAT_QUOTE: [&str; 8] = [
+const SENTENCES_THAT_QUOTE: [&str; 9] = [
     "-ERR unknown command '",
     "-ERR unknown subcommand '",
     "-ERR Unsupported option ",
+    "-ERR Unknown PFDEBUG subcommand '",
     "-ERR Unknown client type '",
     "-ERR No such user '",
     "-ERR Syntax error in HELLO option '",

@@ -50,10 +50,8 @@ fn a_long_string_comes_back_before_and_after_it_is_committed() {
 }
 
 /// Commands that make a value, under the name `k`, and one that shows it.
-const VALUES: &[(&[&str], &str)] = &[
-    (&["RPUSH k a 12 -7 b"], "LRANGE k 0 -1"),
-    (&["ZADD k 1 a 1.5 b -inf c inf d"], "ZRANGE k 0 -1 WITHSCORES"),
-];
+const VALUES: &[(&[&str], &str)] =
+    &[(&["RPUSH k a 12 -7 b"], "LRANGE k 0 -1"), (&["ZADD k 1 a 1.5 b -inf c inf d"], "ZRANGE k 0 -1 WITHSCORES")];
 
 #[test]
 fn collections_come_back() {
