@@ -24,6 +24,7 @@ mod error;
 mod flags;
 mod generic;
 mod geo;
+mod hash;
 mod hot;
 mod hyperloglog;
 mod info;
@@ -41,6 +42,7 @@ mod server;
 mod session;
 mod set;
 mod slice;
+mod stream;
 mod string;
 #[cfg(test)]
 mod testing;

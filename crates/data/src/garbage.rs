@@ -5,10 +5,13 @@
 //! notes one by one and removes what they name. A note is removed only after what it names is gone, so
 //! a crash between the two repeats the removal, which does no harm.
 //!
-//! | note             | key in `meta`                                    |
-//! |------------------|--------------------------------------------------|
-//! | parts of a value | `garbage|parts|`, space (4), slot (2), version (8) |
-//! | a whole space    | `garbage|space|`, space (4)                       |
+//! | note             | key in `meta`                                                  | value                    |
+//! |------------------|----------------------------------------------------------------|--------------------------|
+//! | parts of a value | `garbage|parts|`, space (4), slot (2), version (8)             | empty                    |
+//! | some of them     | `garbage|range|`, the key in `elements` with which they begin  | the first key after them |
+//! | a whole space    | `garbage|space|`, space (4)                                    | empty                    |
+//!
+//! Some of the parts of a value that is still there may only be left here if their keys are never used again.
 
 use engine::{Direction, Durability, Engine, Family, Pending};
 
@@ -16,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::key::{self, Parts, SpaceId};
 
 const PARTS: &[u8] = b"garbage|parts|";
+const RANGE: &[u8] = b"garbage|range|";
 const SPACE: &[u8] = b"garbage|space|";
 const ALL_FROM: &[u8] = b"garbage|";
 const ALL_TO: &[u8] = b"garbage}";
@@ -26,6 +30,11 @@ const POINT_DELETES_MAX: usize = 256;
 
 pub(crate) fn add_parts(pending: &mut Pending, space: SpaceId, parts: Parts) {
     pending.put(Family::Meta, [PARTS, &key::element(space, parts, &[])].concat(), Vec::new());
+}
+
+/// `from` and `to` are keys in `elements`.
+pub(crate) fn add_range(pending: &mut Pending, from: &[u8], to: &[u8]) {
+    pending.put(Family::Meta, [RANGE, from].concat(), to.to_vec());
 }
 
 pub(crate) fn add_space(pending: &mut Pending, space: SpaceId) {
@@ -40,17 +49,19 @@ pub fn collect(engine: &Engine, limit: usize) -> Result<usize> {
     {
         let mut cursor = view.scan(Family::Meta, ALL_FROM, ALL_TO, Direction::Forward);
         while notes.len() < limit {
-            let Some((note, _)) = cursor.next()? else { break };
-            notes.push(note.to_vec());
+            let Some((note, value)) = cursor.next()? else { break };
+            notes.push((note.to_vec(), value.to_vec()));
         }
     }
     let mut pending = Pending::new();
-    for note in &notes {
+    for (note, value) in &notes {
         if let Some(space) = note.strip_prefix(SPACE) {
             let bytes = space.try_into().map_err(|_| unreadable(note))?;
             remove_space(engine, SpaceId(u32::from_be_bytes(bytes)), &mut pending)?;
         } else if let Some(element) = note.strip_prefix(PARTS) {
             remove_parts(engine, element, &mut pending).ok_or_else(|| unreadable(note))??;
+        } else if let Some(from) = note.strip_prefix(RANGE) {
+            remove_range(engine, Family::Elements, (from, value), &mut pending)?;
         } else {
             return Err(unreadable(note));
         }
@@ -80,19 +91,23 @@ fn remove_parts(engine: &Engine, element: &[u8], pending: &mut Pending) -> Optio
     let version = u64::from_be_bytes(rest.try_into().ok()?);
     let parts = Parts { version, slot: u16::from_be_bytes(*slot) };
     let to = key::element_end(SpaceId(u32::from_be_bytes(*space)), parts);
-    Some([Family::Elements, Family::Scores].into_iter().try_for_each(|family| {
-        let view = engine.view();
-        let mut found = Vec::new();
-        {
-            let mut cursor = view.scan(family, element, &to, Direction::Forward);
-            while let Some((key, _)) = cursor.next()? {
-                if found.len() == POINT_DELETES_MAX {
-                    return Ok(engine.remove_range(family, element, &to)?);
-                }
-                found.push(key.to_vec());
+    let families = [Family::Elements, Family::Scores];
+    Some(families.into_iter().try_for_each(|family| remove_range(engine, family, (element, &to), pending)))
+}
+
+/// Removes a few records one by one in the batch, and many at once, as a range.
+fn remove_range(engine: &Engine, family: Family, (from, to): (&[u8], &[u8]), pending: &mut Pending) -> Result<()> {
+    let view = engine.view();
+    let mut found = Vec::new();
+    {
+        let mut cursor = view.scan(family, from, to, Direction::Forward);
+        while let Some((key, _)) = cursor.next()? {
+            if found.len() == POINT_DELETES_MAX {
+                return Ok(engine.remove_range(family, from, to)?);
             }
+            found.push(key.to_vec());
         }
-        found.into_iter().for_each(|key| pending.delete(family, key));
-        Ok(())
-    }))
+    }
+    found.into_iter().for_each(|key| pending.delete(family, key));
+    Ok(())
 }

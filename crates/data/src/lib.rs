@@ -20,6 +20,7 @@ pub mod list;
 pub mod packed;
 pub mod rdb;
 pub mod set;
+pub mod stream;
 pub mod string;
 pub mod usage;
 pub mod zset;

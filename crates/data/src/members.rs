@@ -94,6 +94,8 @@ pub fn draw(view: &View<'_>, parts: Parts, total: u64) -> Result<Option<(Vec<u8>
     Ok(None)
 }
 
+#[cfg(test)]
+mod tests;
 /// Several of `total` members at random, in random order. Each is as likely as any other, but they are neighbours by their
 /// hashes, which nobody outside knows: for members that are used up one by one, at a fraction of what it costs to draw each. None if
 /// it found none, as [`draw`].
@@ -142,6 +144,3 @@ impl Stretches {
         view.records(Family::Elements, parts, &from, to.as_ref().map(|to| &to[..]), Direction::Forward)
     }
 }
-
-#[cfg(test)]
-mod tests;

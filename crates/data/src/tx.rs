@@ -198,6 +198,17 @@ impl<'t> Tx<'t> {
         self.delete_record(Family::Elements, parts, suffix);
     }
 
+    /// Leaves parts of a value to be removed in the background: those from a suffix on, up to before another. Nothing reads or
+    /// writes there any more.
+    pub(crate) fn sweep_parts(&mut self, parts: Parts, from: &[u8], to: &[u8]) {
+        let space = self.space();
+        garbage::add_range(
+            self.batch.pending_mut(),
+            &key::element(space, parts, from),
+            &key::element(space, parts, to),
+        );
+    }
+
     /// Writes one record of a value, in a family of parts.
     pub(crate) fn put_record(&mut self, family: Family, parts: Parts, suffix: &[u8], value: Vec<u8>) {
         let element = key::element(self.space(), parts, suffix);
@@ -208,6 +219,11 @@ impl<'t> Tx<'t> {
     pub(crate) fn delete_record(&mut self, family: Family, parts: Parts, suffix: &[u8]) {
         let element = key::element(self.space(), parts, suffix);
         self.batch.pending_mut().delete(family, element);
+    }
+
+    /// Accepts what the command has written so far, even if it is refused or begins to wait after that.
+    pub fn keep(&mut self) {
+        self.batch.keep();
     }
 
     /// Removes a key that a read found expired, or some of its elements, if they still are. The caller holds its latch.

@@ -10,6 +10,7 @@ use crate::key::{self, Parts};
 use crate::list::{self, List};
 use crate::packed;
 use crate::set::Set;
+use crate::stream::Stream;
 use crate::string::Text;
 use crate::view::{Found, View};
 use crate::zset::Zset;
@@ -59,7 +60,9 @@ fn records(view: &View<'_>, found: Found<'_>) -> Result<u64> {
         Kind::Set => Set::new(found)?.len(),
         Kind::Zset => Zset::new(found)?.len(),
         Kind::Hash => Hash::new(found)?.len(view)?,
-        Kind::String | Kind::List | Kind::Stream => 0,
+        // What groups have pending is mostly less than the entries.
+        Kind::Stream => Stream::decode(&found)?.header.length,
+        Kind::String | Kind::List => 0,
     })
 }
 

@@ -15,7 +15,7 @@ use crate::shared::{Shared, now_ms};
 
 /// How often due keys are looked for. Redis's promise is a second; ten times a second costs one seek each.
 const EXPIRE_PERIOD: Duration = Duration::from_millis(100);
-/// Keys removed in one batch of the expirer.
+/// Keys, and elements of keys, removed in one batch of the expirer.
 const EXPIRE_BATCH_MAX: usize = 512;
 /// How often what was deleted is cleaned up, when there was nothing to do.
 const COLLECT_PERIOD: Duration = Duration::from_millis(250);
@@ -40,7 +40,7 @@ pub(crate) fn start(shared: &Arc<Shared>, handle: &Handle) -> Vec<JoinHandle<()>
     ]
 }
 
-/// Removes keys at their time.
+/// Removes keys, and elements of keys, at their time.
 async fn expire(shared: Arc<Shared>) {
     let owner = shared.next_owner();
     loop {
@@ -51,8 +51,8 @@ async fn expire(shared: Arc<Shared>) {
         let work = shared.clone();
         on_pool(&shared, move || {
             for db in 0..work.keyspace.database_count() {
-                if work.keyspace.count(db).volatile > 0 {
-                    while expire_step(&work, owner, db) == EXPIRE_BATCH_MAX {}
+                if work.keyspace.count(db).keys > 0 {
+                    while expire_step(&work, owner, db) {}
                 }
             }
         })
@@ -60,28 +60,36 @@ async fn expire(shared: Arc<Shared>) {
     }
 }
 
-/// Removes some of the due keys of one database. Returns how many were due, at most the limit.
-fn expire_step(shared: &Shared, owner: Owner, db: u16) -> usize {
+/// Removes some of what is due in one database. Returns true if there is more that can be removed at once.
+fn expire_step(shared: &Shared, owner: Owner, db: u16) -> bool {
     let now = now_ms();
     let due = match data::expiry::due(&shared.engine, &shared.keyspace, db, now, EXPIRE_BATCH_MAX) {
         Ok(due) => due,
         Err(error) => {
             tracing::error!(%error, "the expiry index could not be read");
-            return 0;
+            return false;
         }
     };
     let mut held = Held::new(&shared.latches, owner);
     let mut batch = Batch::new();
     let turn = Turn::new(now, now);
     let mut skipped = 0;
+    let mut left = EXPIRE_BATCH_MAX;
     for key in &due {
+        if left == 0 {
+            break;
+        }
         // A worker that has the key will see for itself that it has expired.
         if !held.try_latch(stripe_of(data::key::position(shared.keyspace.seed(), key))) {
             skipped += 1;
             continue;
         }
-        match Tx::new(&shared.engine, &shared.keyspace, &mut batch, &turn, db).find(key) {
-            Ok(_) => batch.keep(),
+        let mut tx = Tx::new(&shared.engine, &shared.keyspace, &mut batch, &turn, db);
+        match data::expiry::settle(&mut tx, key, left) {
+            Ok(elements) => {
+                batch.keep();
+                left = left.saturating_sub(elements.max(1));
+            }
             Err(error) => {
                 batch.undo();
                 tracing::error!(%error, "a key could not be expired");
@@ -91,9 +99,9 @@ fn expire_step(shared: &Shared, owner: Owner, db: u16) -> usize {
     }
     if !batch.is_clean() && commit::commit(shared, &mut batch, 0).is_err() {
         // It is told in the log already, and tried again.
-        return 0;
+        return false;
     }
-    if skipped > 0 { 0 } else { due.len() }
+    skipped == 0 && left == 0
 }
 
 /// Removes what deleted and replaced values have left behind.

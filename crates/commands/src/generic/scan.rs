@@ -149,6 +149,47 @@ impl<'a> ScanFilter<'a> {
     }
 }
 
+/// The options of `HSCAN` and its like.
+pub(crate) struct ElementFilter<'a> {
+    pub(crate) pattern: Pattern<'a>,
+    /// How many elements to look at, within what one call looks at.
+    pub(crate) count: usize,
+    /// `HSCAN` is to leave the values out.
+    pub(crate) no_values: bool,
+}
+
+impl<'a> ElementFilter<'a> {
+    /// Reads the arguments from number 3 on.
+    pub(crate) fn parse(args: &Args<'a>, has_values: bool) -> Result<ElementFilter<'a>> {
+        let mut filter = ElementFilter { pattern: Pattern(b"*"), count: SCAN_COUNT, no_values: false };
+        let mut index = 3;
+        while index < args.len() {
+            if args.is(index, "novalues") {
+                if !has_values {
+                    return Err(Error::sentence("ERR NOVALUES option can only be used in HSCAN"));
+                }
+                filter.no_values = true;
+                index += 1;
+                continue;
+            }
+            let value = args.at(index + 1)?;
+            if args.is(index, "count") {
+                let count = args.integer(index + 1)?;
+                if count < 1 {
+                    return Err(Error::Syntax);
+                }
+                filter.count = usize::try_from(count).unwrap_or(usize::MAX).min(KEYS_PER_CALL_MAX);
+            } else if args.is(index, "match") {
+                filter.pattern = Pattern(value);
+            } else {
+                return Err(Error::Syntax);
+            }
+            index += 2;
+        }
+        Ok(filter)
+    }
+}
+
 /// A cursor as C's `strtoul` reads it, which is what Redis does: a sign is allowed, a negative number counts from the end
 /// of 64 bits, a NUL ends the text, and no text at all is 0.
 pub(crate) fn parse_cursor(text: &[u8]) -> Option<u64> {
@@ -173,6 +214,7 @@ pub(crate) fn parse_cursor(text: &[u8]) -> Option<u64> {
 }
 
 /// Names of keys, or members, encoded as they are found: their number has to be written before them.
+/// Names of keys or elements, encoded as they are found: their number has to be written before them.
 #[derive(Default)]
 pub(crate) struct Names {
     count: usize,

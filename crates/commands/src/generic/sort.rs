@@ -6,7 +6,10 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
+use data::hash::Hash;
+use data::set::Set;
 use data::string::Text;
+use data::zset::{Part, Selection, Zset};
 use data::{Direction, Found, Kind, Tx, View, list};
 
 use crate::args::Args;
@@ -230,7 +233,11 @@ impl<'a> Pattern<'a> {
         let Some(found) = view.read(&key)? else { return Ok(None) };
         match (found.meta.kind, field) {
             (Kind::String, None) => Ok(Some(Text::new(found)?.to_vec(view)?)),
-            (Kind::Hash, Some(field)) => field_of(view, found, field),
+            (Kind::Hash, Some(field)) => {
+                let hash = Hash::new(found)?;
+                let value = hash.get(view, field)?.map(|value| value.to_vec());
+                Ok(value)
+            }
             _ => Ok(None),
         }
     }
@@ -365,14 +372,29 @@ fn elements_of(
                 true
             })?;
         }
-        _ => return Err(Error::WrongType),
+        Kind::Set => {
+            let set = Set::new(found)?;
+            let wanted = range(usize::try_from(set.len()).unwrap_or(usize::MAX));
+            set.visit(view, |member| {
+                elements.push(member.to_vec());
+                Ok(elements.len() < wanted.end)
+            })?;
+            elements.truncate(wanted.end);
+            elements.drain(..wanted.start.min(elements.len()));
+        }
+        Kind::Zset => {
+            let zset = Zset::new(found)?;
+            let wanted = range(usize::try_from(zset.len()).unwrap_or(usize::MAX));
+            let ranks = Part::Ranks(wanted.start as u64..wanted.end as u64);
+            let reverse = direction == Direction::Backward;
+            zset.select(view, &Selection { reverse, ..Selection::of(ranks) }, &mut |member, _| {
+                elements.push(member.to_vec());
+                Ok(true)
+            })?;
+        }
+        Kind::String | Kind::Hash | Kind::Stream => return Err(Error::WrongType),
     }
     Ok(elements)
-}
-
-/// A field of a hash.
-fn field_of(_view: &View<'_>, _found: Found<'_>, _field: &[u8]) -> Result<Option<Vec<u8>>> {
-    Ok(None)
 }
 
 #[cfg(test)]

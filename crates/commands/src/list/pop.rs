@@ -95,7 +95,8 @@ fn pop(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>, end: End) -> Res
         return Err(Error::WrongArity { name: name.to_owned() });
     }
     let count = match args.len() {
-        3 => Some(u64::try_from(args.integer(2)?).map_err(|_| Error::NotPositive)?),
+        // Redis has this one sentence for whatever is no count.
+        3 => Some(parse_integer(args.at(2)?).and_then(|count| u64::try_from(count).ok()).ok_or(Error::NotPositive)?),
         _ => None,
     };
     let key = args.at(1)?;

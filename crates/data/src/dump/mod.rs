@@ -5,6 +5,7 @@
 mod hash;
 mod list;
 mod set;
+mod stream;
 mod zset;
 
 use std::sync::atomic::Ordering;
@@ -31,7 +32,7 @@ fn object(view: &View<'_>, found: Found<'_>) -> Result<Object> {
         Kind::Set => Ok(Object::Set(set::members(view, found)?)),
         Kind::Zset => Ok(Object::Zset(zset::scored(view, found)?)),
         Kind::Hash => Ok(Object::Hash(hash::fields(view, found)?)),
-        Kind::Stream => Err(Error::WrongType),
+        Kind::Stream => Ok(Object::Stream(stream::parts(view, &found)?)),
     }
 }
 
@@ -43,37 +44,28 @@ pub fn restore(
     object: Object,
     expire_at_ms: Option<u64>,
 ) -> Result<()> {
-    if let Object::String(bytes) = object {
-        if bytes.len() as u64 > string::len_max(tx.keyspace()) {
-            return Err(Error::StringTooLong);
-        }
-        string::set(tx, key, old, &bytes, expire_at_ms);
-        return Ok(());
+    if let Object::String(bytes) = &object
+        && bytes.len() as u64 > string::len_max(tx.keyspace())
+    {
+        return Err(Error::StringTooLong);
     }
     if let Some(old) = old {
         tx.remove(key, old);
     }
-    build(tx, key, object)?;
+    match object {
+        Object::String(bytes) => string::set(tx, key, None, &bytes, None),
+        Object::List(elements) => list::build(tx, key, &elements)?,
+        Object::Set(members) => set::build(tx, key, &members)?,
+        Object::Zset(scored) => zset::build(tx, key, scored),
+        Object::Hash(fields) => hash::build(tx, key, &fields)?,
+        Object::Stream(parts) => stream::build(tx, key, &parts)?,
+    }
     if expire_at_ms.is_some()
         && let Some(meta) = tx.find(key)?
     {
         tx.set_expiry(key, meta, expire_at_ms)?;
     }
     Ok(())
-}
-
-/// Makes an absent key a collection.
-fn build(tx: &mut Tx<'_>, key: &[u8], object: Object) -> Result<()> {
-    match object {
-        Object::List(elements) => list::build(tx, key, &elements),
-        Object::Set(members) => set::build(tx, key, &members),
-        Object::Hash(fields) => hash::build(tx, key, &fields),
-        Object::Zset(scored) => {
-            zset::build(tx, key, scored);
-            Ok(())
-        }
-        _ => Err(Error::WrongType),
-    }
 }
 
 fn limits(settings: &Settings) -> Limits {

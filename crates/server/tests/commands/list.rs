@@ -49,8 +49,10 @@ fn push_and_pop_at_both_ends() {
         db.check("LPOP k", "nil");
         db.check_each("LPOP k 1", "nil*", "nil");
         db.check_each("RPOP k 0", "nil*", "nil");
-        db.check_refused(&["LPOP k -1", "RPOP k -5"], NOT_POSITIVE);
-        db.check_refused(&["LPOP k x", "RPOP k 1.5", "LPOP k 9223372036854775808"], NOT_INTEGER);
+        db.check_refused(
+            &["LPOP k -1", "RPOP k -5", "LPOP k x", "RPOP k 1.5", "LPOP k 9223372036854775808"],
+            NOT_POSITIVE,
+        );
         db.check_arity(&[
             "LPUSH k",
             "RPUSH k",

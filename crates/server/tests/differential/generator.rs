@@ -153,12 +153,35 @@ const LIST_KEYS: [&[u8]; 6] = [b"list:1", b"list:2", b"list:3", b"list:4", b"{ta
 const ELEMENTS_MAX: usize = 80;
 /// Keys that only HyperLogLogs use.
 const HLL_KEYS: [&[u8]; 4] = [b"hll:1", b"hll:2", b"hll:3", b"hll:absent"];
+/// Keys that are streams, most of the time.
+const STREAM_KEYS: [&[u8]; 6] = [b"stream:1", b"stream:1", b"stream:2", b"stream:2", b"stream:3", b"stream:absent"];
+
+const GROUPS: [&[u8]; 4] = [b"group", b"group", b"g", b"another group"];
+const CONSUMERS: [&[u8]; 4] = [b"alice", b"bob", b"c", b""];
+/// Keys that are mostly hashes, so that they have time to grow.
+const HASH_KEYS: [&[u8]; 5] = [b"hash:1", b"hash:2", b"hash:3", b"hash:{tag}", b"hash:absent"];
+
+/// Fields of a hash beside those with numbers.
+const NAMES: [&[u8]; 10] = [
+    b"",
+    b"a",
+    b"b",
+    b"abc",
+    b"\x00",
+    b"\xff\xfe",
+    b"with space",
+    b"1",
+    b"-7",
+    b"a-field-whose-name-is-longer-than-the-64-bytes-that-a-listpack-takes-it-is",
+];
 
 /// A source of commands. The same seed gives the same commands.
 pub(crate) struct Generator {
     random: Random,
     lines: Vec<(u32, Vec<Node>)>,
     weight_total: u32,
+    /// The time of the ids that streams are about at.
+    stream_ms: i64,
 }
 
 impl Generator {
@@ -167,7 +190,7 @@ impl Generator {
         let lines: Vec<_> =
             grammar::COMMANDS.iter().chain(other_types).map(|(weight, line)| (*weight, grammar::parse(line))).collect();
         let weight_total = lines.iter().map(|(weight, _)| weight).sum();
-        Generator { random: Random::new(seed), lines, weight_total }
+        Generator { random: Random::new(seed), lines, weight_total, stream_ms: 1 }
     }
 
     /// The next command.
@@ -186,6 +209,9 @@ impl Generator {
         }
         if stops_everybody(&args) {
             args.truncate(2);
+        }
+        if follows_the_clock(&args) {
+            args.truncate(3);
         }
         if self.random.percent(10) {
             args[0] = self.change_case(&args[0].clone());
@@ -220,7 +246,34 @@ impl Generator {
                 let count = 1 + random.below(200);
                 return args.extend((0..count).map(|_| self.member()));
             }
+            "hash" if random.percent(92) => random.pick(&HASH_KEYS).to_vec(),
+            "hash" => random.pick(&KEYS).to_vec(),
+            "name" if random.percent(3) => random.pick(&NAMES).to_vec(),
+            "name" if random.percent(30) => random.pick(&NAMES[..9]).to_vec(),
+            "name" if random.percent(80) => format!("f{}", random.below(12)).into_bytes(),
+            "name" => format!("f{}", random.below(700)).into_bytes(),
+            "pairs" => return self.pairs(args),
+            "count" if random.percent(90) => random.between(-20, 20).to_string().into_bytes(),
+            "count" => {
+                random.pick(&[b"700".as_slice(), b"9223372036854775807", b"-9223372036854775808", b"x"]).to_vec()
+            }
             "word" => random.pick(&WORD_KEYS).to_vec(),
+            "stream" if random.percent(96) => random.pick(&STREAM_KEYS).to_vec(),
+            "stream" => random.pick(&KEYS).to_vec(),
+            "id" => self.id().into_bytes(),
+            "bound" => match random.below(6) {
+                0 => b"-".to_vec(),
+                1 => b"+".to_vec(),
+                2 => format!("({}", self.id()).into_bytes(),
+                _ => self.id().into_bytes(),
+            },
+            "trim" => {
+                self.trim(args);
+                return;
+            }
+            "streamfield" => random.pick(&[b"f".as_slice(), b"f", b"field", b"another"]).to_vec(),
+            "streamgroup" => random.pick(&GROUPS).to_vec(),
+            "consumer" => random.pick(&CONSUMERS).to_vec(),
             "text" => self.letters(60),
             "list" if random.percent(90) => random.pick(&LIST_KEYS).to_vec(),
             "list" => random.pick(&KEYS).to_vec(),
@@ -333,6 +386,16 @@ impl Generator {
         }
     }
 
+    /// Many fields at once, so that a hash outgrows what is kept small.
+    fn pairs(&mut self, args: &mut Vec<Vec<u8>>) {
+        let (first, count) = (self.random.below(600), 1 + self.random.below(80));
+        for number in first..first + count {
+            args.push(format!("f{number}").into_bytes());
+            let value = self.letters(20);
+            args.push(value);
+        }
+    }
+
     /// Mostly short, sometimes as long as a value in several pieces, often something that counts as a number.
     fn any_value(&mut self) -> Vec<u8> {
         match self.random.below(20) {
@@ -383,6 +446,41 @@ impl Generator {
             3 | 4 => format!("m{}", self.random.below(200)).into_bytes(),
             5 => vec![b'x'; 62 + self.random.below(5)],
             _ => self.random.between(0, 40).to_string().into_bytes(),
+        }
+    }
+
+    /// The id of an entry. Those of new entries have to grow: what was asked for before says about how far they are.
+    fn id(&mut self) -> String {
+        self.stream_ms += i64::from(self.random.percent(30));
+        let ms = match self.random.below(10) {
+            0..=4 => self.stream_ms,
+            5..=7 => (self.stream_ms - self.random.between(0, 60)).max(0),
+            8 => self.random.between(0, self.stream_ms),
+            _ => self.stream_ms + self.random.between(0, 3),
+        };
+        match self.random.below(40) {
+            0 => String::from_utf8_lossy(self.random.pick(&JUNK)).into_owned(),
+            1 => "0-0".to_owned(),
+            2..=20 => ms.to_string(),
+            21..=24 => format!("{ms}-*"),
+            _ => format!("{ms}-{}", self.random.below(5)),
+        }
+    }
+
+    fn trim(&mut self, args: &mut Vec<Vec<u8>>) {
+        let is_length = self.random.percent(60);
+        args.push(if is_length { b"MAXLEN".to_vec() } else { b"MINID".to_vec() });
+        let operator = self.random.pick(&[b"~".as_slice(), b"~", b"=", b""]);
+        if !operator.is_empty() {
+            args.push(operator.to_vec());
+        }
+        args.push(match is_length {
+            true => self.random.pick(&[b"0".as_slice(), b"1", b"5", b"20", b"50", b"100", b"150"]).to_vec(),
+            false => self.id().into_bytes(),
+        });
+        if operator == b"~" && self.random.percent(40) {
+            args.push(b"LIMIT".to_vec());
+            args.push(self.random.pick(&[b"0".as_slice(), b"1", b"10", b"100", b"1000"]).to_vec());
         }
     }
 
@@ -473,6 +571,11 @@ impl Generator {
     fn change_case(&mut self, word: &[u8]) -> Vec<u8> {
         word.iter().map(|byte| if self.random.percent(50) { byte.to_ascii_lowercase() } else { *byte }).collect()
     }
+}
+
+/// True for a new entry of a stream whose id no two servers would choose alike.
+fn follows_the_clock(args: &[Vec<u8>]) -> bool {
+    args[0].eq_ignore_ascii_case(b"XADD") && args.iter().any(|arg| arg == b"*")
 }
 
 /// True for a pause that both servers would keep, for years perhaps, before they answered the next command; and for what

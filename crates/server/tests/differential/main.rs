@@ -19,6 +19,7 @@ mod compare;
 mod generator;
 mod grammar;
 mod random;
+mod streams;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::env;

@@ -45,6 +45,11 @@ fn other_keys_are_seen_as_the_batch_has_written_them() {
 }
 
 #[test]
+fn sets_and_sorted_sets_are_replies_of_redis_too() {
+    replay(include_str!("tests/collections-7.0.15.txt"));
+}
+
+#[test]
 fn long_elements_and_large_lists_are_sorted_and_stored() {
     let mut db = Db::new();
     let numbers: Vec<String> = (0..1000u32).map(|n| (n * 7919 % 1000).to_string()).collect();

@@ -28,6 +28,18 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("latency|reset", "tips", "7.2 adds the numbers up"),
     ("zrank", "arity", "7.2 has WITHSCORE"),
     ("zrevrank", "arity", "7.2 has WITHSCORE"),
+    ("hexpire", ABSENT, "new in 7.4"),
+    ("hpexpire", ABSENT, "new in 7.4"),
+    ("hexpireat", ABSENT, "new in 7.4"),
+    ("hpexpireat", ABSENT, "new in 7.4"),
+    ("httl", ABSENT, "new in 7.4"),
+    ("hpttl", ABSENT, "new in 7.4"),
+    ("hexpiretime", ABSENT, "new in 7.4"),
+    ("hpexpiretime", ABSENT, "new in 7.4"),
+    ("hpersist", ABSENT, "new in 7.4"),
+    ("hgetdel", ABSENT, "new in 8.0"),
+    ("hgetex", ABSENT, "new in 8.0"),
+    ("hsetex", ABSENT, "new in 8.0"),
 ];
 
 /// True if a difference is listed.
