@@ -22,6 +22,9 @@ const PASSED_OVER_MAX: u64 = 64;
 /// Receives members and scores one after the other, and says whether there should be more.
 pub(super) type Visit<'a> = &'a mut dyn FnMut(&[u8], f64) -> Result<bool>;
 
+/// The same for rows of a large set: the row itself comes first.
+pub(super) type VisitRows<'a> = &'a mut dyn FnMut(&[u8], &[u8], f64) -> Result<bool>;
+
 /// The sorted set of a key, counted as a hit or a miss.
 pub fn read<'v>(view: &View<'v>, key: &[u8]) -> Result<Option<Zset<'v>>> {
     view.read_kind(key, Kind::Zset)?.map(Zset::new).transpose()
@@ -204,7 +207,7 @@ pub(super) fn select(
     parts: Parts,
     shape: &Shape,
     selection: &Selection<'_>,
-    visit: &mut dyn FnMut(&[u8], &[u8], f64) -> Result<bool>,
+    visit: VisitRows<'_>,
 ) -> Result<()> {
     let Selection { part, reverse, offset, limit } = selection;
     let mut walk = Walk { skip: *offset, limit: *limit, seen: 0 };
@@ -262,7 +265,7 @@ impl Walk {
         from: &[u8],
         to: &[u8],
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8], f64) -> Result<bool>,
+        visit: VisitRows<'_>,
     ) -> Result<()> {
         if self.limit == 0 || from >= to {
             return Ok(());
@@ -271,7 +274,7 @@ impl Walk {
         let mut bytes = 0;
         while let Some((suffix, value)) = cursor.next()? {
             self.seen += 1;
-            if self.seen % ROWS_BETWEEN_CHECKS == 0 {
+            if self.seen.is_multiple_of(ROWS_BETWEEN_CHECKS) {
                 view.go_on()?;
             }
             if self.skip > 0 {
