@@ -49,7 +49,7 @@ fn by_other_keys() {
             ("SORT k BY nosort DESC LIMIT 1 2", "[$3 $2]"),
         ]);
         for name in ["SORT", "SORT_RO"] {
-            db.check(&format!("{name} k GET # GET w_*"), &format!("[$1 $30 $2 $20 $3 $10 $4 {nil}]"));
+            db.check(&format!("{name} k GET # GET w_*"), "[$1 $30 $2 $20 $3 $10 $4 nil]");
             db.check(&format!("{name} k LIMIT 0 1 GET constant"), "[nil]");
         }
         db.check("SET w_1 x", "+OK");
