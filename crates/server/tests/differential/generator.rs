@@ -153,6 +153,11 @@ const LIST_KEYS: [&[u8]; 6] = [b"list:1", b"list:2", b"list:3", b"list:4", b"{ta
 const ELEMENTS_MAX: usize = 80;
 /// Keys that only HyperLogLogs use.
 const HLL_KEYS: [&[u8]; 4] = [b"hll:1", b"hll:2", b"hll:3", b"hll:absent"];
+/// Keys that are streams, most of the time.
+const STREAM_KEYS: [&[u8]; 6] = [b"stream:1", b"stream:1", b"stream:2", b"stream:2", b"stream:3", b"stream:absent"];
+
+const GROUPS: [&[u8]; 4] = [b"group", b"group", b"g", b"another group"];
+const CONSUMERS: [&[u8]; 4] = [b"alice", b"bob", b"c", b""];
 /// Keys that are mostly hashes, so that they have time to grow.
 const HASH_KEYS: [&[u8]; 5] = [b"hash:1", b"hash:2", b"hash:3", b"hash:{tag}", b"hash:absent"];
 
@@ -310,7 +315,7 @@ impl Generator {
             "lexkey" if random.percent(96) => random.pick(&LEX_KEYS).to_vec(),
             "geokey" if random.percent(96) => random.pick(&GEO_KEYS).to_vec(),
             "zkey" | "lexkey" | "geokey" => random.pick(&KEYS).to_vec(),
-            "member" => self.member(),
+            "zmember" => self.zset_member(),
             "score" => self.score(),
             "zmany" => {
                 args.pop();
@@ -345,7 +350,7 @@ impl Generator {
     }
 
     /// One of about two hundred names, and now and then one that is too long for a listpack.
-    fn member(&mut self) -> Vec<u8> {
+    fn zset_member(&mut self) -> Vec<u8> {
         match self.random.below(40) {
             0 => self.any_value(),
             1 => vec![b'm'; 60 + self.random.below(10)],
@@ -390,6 +395,8 @@ impl Generator {
             args.push(format!("f{number}").into_bytes());
             let value = self.letters(20);
             args.push(value);
+            4..=6 => [b"[".as_slice(), &self.zset_member()].concat(),
+            _ => [b"(".as_slice(), &self.zset_member()].concat(),
         }
     }
 
