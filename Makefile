@@ -17,7 +17,8 @@ FUZZ_SECONDS ?= 600
 # Seconds that clients call in each test of linearizability.
 LINEARIZABILITY_SECONDS ?= 30
 
-.PHONY: help setup setup-test build run test test-reference faults lint fmt compat clients compare crash linearizability isolate fuzz docs
+.PHONY: help setup setup-test build run test test-reference faults lint fmt compat clients examples compare crash linearizability isolate fuzz docs
+.PHONY: help setup setup-test build run test test-reference faults lint fmt compat clients compare growth scale crash linearizability isolate fuzz docs
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -67,14 +68,30 @@ compat: build ## run Redis's own test suite (7.0) and compare with the list of k
 	@scripts/setup.sh compat
 	python3 scripts/compat.py --server $(SERVER) $(ARGS)
 
-clients: build ## check that redis-cli, redis-benchmark, redis-py and ioredis work unchanged
+clients: build ## check that redis-cli, redis-benchmark, redis-py, ioredis and node-redis work unchanged
 	@scripts/setup.sh test
 	scripts/clients/run.sh $(SERVER)
 
+examples: build ## run the programs of examples/ with unmodified clients, against a real redis-server too
+	@scripts/setup.sh test
+	cargo build --release -p examples
+	scripts/examples.sh $(SERVER) $(CARGO_TARGET_DIR)/release
+
 compare: build ## measure side by side with redis-server and valkey-server
+compare: build ## measure side by side with redis-server and valkey-server, into README.md and docs/performance.md
 	@scripts/setup.sh test
 	cargo build --release -p testkit
 	python3 scripts/compare.py --server $(SERVER) $(ARGS)
+
+growth: build ## the same operation on small and on large collections, beside Redis, into docs/performance.md
+	@scripts/setup.sh test
+	cargo build --release -p testkit
+	python3 scripts/growth.py --server $(SERVER) $(ARGS)
+
+scale: build ## memory, disk, restarts and speed as keys become more, and a data set larger than memory, into docs/performance.md
+	@scripts/setup.sh test
+	cargo build --release -p testkit
+	python3 scripts/scale.py --server $(SERVER) $(ARGS)
 
 crash: build ## kill -9 under load and loss of power, 200 rounds per appendfsync mode (ARGS="--rounds 20" for less)
 	cargo build --release -p testkit

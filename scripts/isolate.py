@@ -26,13 +26,13 @@ from pathlib import Path
 
 import isolation_report
 import workload
-from compare import describe_machine, version
+from contenders import describe_machine, durability, testkit_tool, version, words
 from processes import Server, end_group, free_port, launch, stop_children_on_signals
-from trouble import Deletions, Disk, Flood, Hang, Paced, Repeat, Wire, encode
+from trouble import Deletions, Disk, Flood, Hang, Paced, Repeat
+from wire import Wire, encode
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 CONTENDERS = ("dual", "single", "redis")
-DURABILITY = ["--appendonly", "yes", "--appendfsync", "everysec", "--save", ""]
 # Small caches, so that a GET of a random key does reach RocksDB.
 SMALL_CACHES = ["--hot-tier-size", "4mb", "--block-cache-size", "16mb"]
 HOT_KEYS = 100
@@ -261,15 +261,8 @@ def parse_options() -> argparse.Namespace:
         print("isolate: redis-server is not installed and left out", file=sys.stderr)
         options.contenders.remove("redis")
     options.sizes = QUICK if options.quick else FULL
-    target = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
-    options.latency = options.latency or target / "release" / "latency"
-    if not options.latency.exists():
-        parser.error(f"{options.latency} is missing: cargo build --release -p testkit --bin latency")
+    options.latency = options.latency or testkit_tool("latency")
     return options
-
-
-def words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",")]
 
 
 # --- the run ---
@@ -280,7 +273,7 @@ def run_setting(options, setting: Setting, scenarios: list[Scenario], contender:
         bench = start(options, setting, contender, stack)
         results["versions"][contender] = version("127.0.0.1", bench.port)
         keys = setting.keys(options.sizes)
-        workload.fill("127.0.0.1", bench.port, keys, "64 B")
+        workload.fill("127.0.0.1", bench.port, keys, 64)
         fill_probed(bench.port)
         probes = probes_for(bench, keys, setting.is_operated)
         tell(contender, "idle")
@@ -303,10 +296,10 @@ def start(options, setting: Setting, contender: str, stack: contextlib.ExitStack
     environment = disk.environment if disk else None
     admin_port = None
     if contender == "redis":
-        server = Server("redis", shutil.which("redis-server"), DURABILITY, environment)
+        server = Server("redis", shutil.which("redis-server"), list(durability()), environment)
     else:
         admin_port = free_port()
-        arguments = [*DURABILITY, "--runtime-mode", contender, *SMALL_CACHES, *setting.options]
+        arguments = [*durability(), "--runtime-mode", contender, *SMALL_CACHES, *setting.options]
         arguments += ["--admin-port", str(admin_port)]
         binary = os.path.abspath(shutil.which(options.server))
         server = Server(f"catamaran-{contender}", binary, arguments, environment)

@@ -1,18 +1,17 @@
 """What `isolate.py` measured, as tables, pictures and the measured part of docs/isolation.md.
-
-Only what lies between the markers of a page is replaced; the prose around it is written by people.
 """
 
 import sys
 from pathlib import Path
 
 from chart import Bar, Group, draw
+from pages import PICTURES, rewrite, save_pictures, table
+from pages import significant as ms
 
 BEGIN = "<!-- measured: written by scripts/isolate.py -->"
 END = "<!-- end of what was measured -->"
 PICTURE_BEGIN = "<!-- picture: written by scripts/isolate.py -->"
 PICTURE_END = "<!-- end of the picture -->"
-PICTURES = Path("docs") / "plots"
 PAGE = Path("docs") / "isolation.md"
 
 NAMES = {"dual": "two runtimes", "single": "one runtime", "redis": "Redis"}
@@ -28,27 +27,11 @@ def write(results: dict, output: Path, documentation: Path | None) -> None:
     if documentation is not None:
         save_pictures(documentation / PICTURES, pictures)
         page = documentation / PAGE
-        page.write_text(replace_measured(page.read_text(), text))
-        readme = documentation / "README.md"
+        rewrite(page, text, BEGIN, END)
         picture = f"[![p99 of PING while storage is in trouble]({PICTURES / 'isolation.svg'})]({PAGE})"
-        readme.write_text(replace_measured(readme.read_text(), picture, PICTURE_BEGIN, PICTURE_END))
+        rewrite(documentation / "README.md", picture, PICTURE_BEGIN, PICTURE_END)
     print(text)
     print(f"written to {output}" + ("" if documentation is None else f" and {documentation / PAGE}"), file=sys.stderr)
-
-
-def save_pictures(directory: Path, pictures: dict[str, str]) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
-    for name, picture in pictures.items():
-        (directory / f"{name}.svg").write_text(picture)
-
-
-def replace_measured(page: str, text: str, begin: str = BEGIN, end: str = END) -> str:
-    """The page with another text between two markers."""
-    head, found_begin, rest = page.partition(begin)
-    _, found_end, tail = rest.partition(end)
-    if not (found_begin and found_end):
-        raise ValueError(f"the page lacks the marker {end if found_begin else begin}")
-    return f"{head}{begin}\n\n{text.strip()}\n\n{end}{tail}"
 
 
 # --- tables ---
@@ -158,15 +141,6 @@ def meanwhile(scenario: dict) -> list[str]:
         if facts:
             lines.append(f"- {NAMES[name]}, meanwhile: {facts}")
     return lines
-
-
-def ms(value: float) -> str:
-    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:,.0f}".replace(",", " ")
-
-
-def table(head: list[str], rows: list[list[str]]) -> list[str]:
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return lines + ["| " + " | ".join(row) + " |" for row in rows]
 
 
 # --- pictures ---

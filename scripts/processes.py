@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 START_LIMIT_S = 60.0
+START_POLL_S = 0.01
 STOP_LIMIT_S = 10.0
 PING_LIMIT_S = 1.0
 
@@ -64,13 +65,13 @@ def answers_ping(port: int, host: str = "127.0.0.1") -> bool:
     return reply.startswith(b"+") or (reply.startswith(b"-") and not reply.startswith(b"-LOADING"))
 
 
-def end_group(process: subprocess.Popen) -> None:
+def end_group(process: subprocess.Popen, limit_s: float = STOP_LIMIT_S) -> None:
     """Ends a process that was launched here, and everything it has started."""
     if process.poll() is None:
         signal_group(process, signal.SIGTERM)
         signal_group(process, signal.SIGCONT)  # a stopped one would never see the other
         try:
-            process.wait(STOP_LIMIT_S)
+            process.wait(limit_s)
         except subprocess.TimeoutExpired:
             pass
     # Children may outlive their parent.
@@ -101,16 +102,24 @@ class Server:
     def __enter__(self) -> "Server":
         self.dir = Path(tempfile.mkdtemp(prefix=f"catamaran-{self.name}-"))
         self.port = free_port()
-        command = [self.binary, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.dir), *self.options]
         try:
-            with open(self.log_path, "wb") as log:
-                added = self.environment(self.dir) if self.environment else {}
-                self.process = launch(command, cwd=self.dir, stdout=log, stderr=log, env={**os.environ, **added})
-            self._wait_until_ready()
+            self.start()
         except BaseException:
             self.__exit__()
             raise
         return self
+
+    def start(self, limit_s: float = START_LIMIT_S) -> None:
+        """Begins, or begins again on the same port and directory, and returns as soon as it answers."""
+        command = [self.binary, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.dir), *self.options]
+        with open(self.log_path, "ab") as log:
+            added = self.environment(self.dir) if self.environment else {}
+            self.process = launch(command, cwd=self.dir, stdout=log, stderr=log, env={**os.environ, **added})
+        self._wait_until_ready(limit_s)
+
+    def stop(self, limit_s: float = STOP_LIMIT_S) -> None:
+        """Ends it as an operator would; its directory stays."""
+        end_group(self.process, limit_s)
 
     def __exit__(self, *_) -> None:
         if self.process is not None:
@@ -124,13 +133,13 @@ class Server:
     def alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
-    def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + START_LIMIT_S
+    def _wait_until_ready(self, limit_s: float) -> None:
+        deadline = time.monotonic() + limit_s
         while time.monotonic() < deadline:
             if not self.alive():
                 break
             if answers_ping(self.port):
                 return
-            time.sleep(0.02)
+            time.sleep(START_POLL_S)
         log = self.log_path.read_text(errors="replace")[-2000:]
         raise RuntimeError(f"{self.name} ({self.binary}) does not answer on port {self.port}:\n{log}")

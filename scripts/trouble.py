@@ -13,60 +13,12 @@ import threading
 import time
 from pathlib import Path
 
+import wire
 import workload
 from processes import end_group, launch
+from wire import Refused, Wire
 
 SHIM = Path(__file__).resolve().parent.parent / "crates" / "testkit" / "shim" / "faultdisk.c"
-REPLY_LIMIT_S = 120
-
-
-class Wire:
-    """A blocking connection: commands out, replies in as lists, bytes, integers and `Refused`."""
-
-    def __init__(self, port: int):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=REPLY_LIMIT_S)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.replies = self.socket.makefile("rb", buffering=1 << 20)
-
-    def __enter__(self) -> "Wire":
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.replies.close()
-        self.socket.close()
-
-    def command(self, *words: bytes | str):
-        self.socket.sendall(encode(*words))
-        return self.read()
-
-    def read(self):
-        line = self.replies.readline()
-        if not line.endswith(b"\r\n"):
-            raise ConnectionError("the server closed the connection")
-        kind, rest = line[:1], line[1:-2]
-        if kind == b"-":
-            return Refused(rest.decode(errors="replace"))
-        if kind == b"+":
-            return rest
-        if kind == b":":
-            return int(rest)
-        if kind == b"$":
-            return None if rest == b"-1" else self.replies.read(int(rest) + 2)[:-2]
-        if kind == b"*":
-            return [self.read() for _ in range(int(rest))]
-        raise ConnectionError(f"not understood: {line[:80]!r}")
-
-
-class Refused(str):
-    """A server's error."""
-
-
-def encode(*words: bytes | str) -> bytes:
-    parts = [b"*%d\r\n" % len(words)]
-    for word in words:
-        word = word.encode() if isinstance(word, str) else word
-        parts.append(b"$%d\r\n%b\r\n" % (len(word), word))
-    return b"".join(parts)
 
 
 class Trouble(contextlib.AbstractContextManager):
@@ -282,7 +234,7 @@ class Deletions(Trouble):
                 self.took_ms[f"{name}: {reply}"] = self.took_ms.pop(name)
 
     def stop(self) -> None:
-        self.thread.join(REPLY_LIMIT_S)
+        self.thread.join(wire.REPLY_LIMIT_S)
 
     def __exit__(self, *details) -> None:
         super().__exit__(*details)

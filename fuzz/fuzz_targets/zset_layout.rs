@@ -14,8 +14,8 @@ mod packed;
 
 use layout::Body;
 
-fuzz_target!(|input: (f64, f64, &[u8], &[u8], u8)| {
-    let (a, b, one, other, level) = input;
+fuzz_target!(|input: (f64, f64, &[u8], &[u8])| {
+    let (a, b, one, other) = input;
 
     match layout::decode_body(one) {
         Some(Body::Large(shape)) => assert_eq!(&layout::encode_shape(&shape)[..], one),
@@ -34,10 +34,13 @@ fuzz_target!(|input: (f64, f64, &[u8], &[u8], u8)| {
     let _ = layout::decode_score(one);
     let _ = layout::decode_entry(one);
     let _ = layout::decode_row(one, other);
-    if let Some((children, rows)) = layout::decode_counts(level, one) {
-        let value = layout::encode_counts(level, children, rows);
-        assert_eq!(layout::decode_counts(level, &value), Some((children, rows)));
+    let mut node = one[..one.len().min(1)].to_vec();
+    for child in layout::children(one) {
+        assert!(child.bytes.end <= one.len());
+        layout::push_child(&mut node, child.boundary, child.rows);
     }
+    let read = layout::children(&node).map(|child| (child.boundary.to_vec(), child.rows));
+    assert!(read.eq(layout::children(one).map(|child| (child.boundary.to_vec(), child.rows))));
 
     if a.is_nan() || b.is_nan() {
         return;

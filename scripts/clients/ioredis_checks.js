@@ -248,4 +248,7 @@ async function main() {
   finish();
 }
 
-main();
+// `ioredis_collections.js` connects in the same way.
+if (require.main === module) main();
+
+module.exports = { replyError, withClient };

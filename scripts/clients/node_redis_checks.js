@@ -107,4 +107,7 @@ async function main() {
   finish();
 }
 
-main();
+// `node_redis_collections.js` connects in the same way.
+if (require.main === module) main();
+
+module.exports = { connect, errorReply };

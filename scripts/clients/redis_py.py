@@ -18,10 +18,8 @@ INCREMENTS = 200
 
 def connect(protocol: int, **options) -> redis.Redis:
     # Its own default tries for minutes: enough for a connection that was killed is one.
-    once_more = Retry(NoBackoff(), 1)
-    return redis.Redis(
-        port=SERVER_PORT, protocol=protocol, socket_timeout=SOCKET_LIMIT_S, retry=once_more, **options
-    )
+    options.setdefault("retry", Retry(NoBackoff(), 1))
+    return redis.Redis(port=SERVER_PORT, protocol=protocol, socket_timeout=SOCKET_LIMIT_S, **options)
 
 
 def as_text(name) -> str:

@@ -26,10 +26,15 @@ PASSWORD = "correct horse"
 CLIENTS = [
     ("redis-cli", [sys.executable, "redis_cli.py"]),
     ("redis-benchmark", [sys.executable, "redis_benchmark.py"]),
+    ("redis-cli, collections", [sys.executable, "redis_cli_collections.py"]),
     ("redis-py", [sys.executable, "redis_py.py"]),
+    ("redis-py, collections", [sys.executable, "redis_py_collections.py"]),
+    ("redis-py, blocking commands", [sys.executable, "redis_py_blocking.py"]),
     ("redis-py, asyncio", [sys.executable, "redis_py_asyncio.py"]),
     ("ioredis", ["node", "ioredis_checks.js"]),
+    ("ioredis, collections", ["node", "ioredis_collections.js"]),
     ("node-redis", ["node", "node_redis_checks.js"]),
+    ("node-redis, collections", ["node", "node_redis_collections.js"]),
 ]
 
 

@@ -18,6 +18,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("storage", &["bridge", "commands", "data", "engine", "resp"]),
     ("server", &["bridge", "commands", "data", "engine", "network", "storage"]),
     ("testkit", &[]),
+    ("examples", &[]),
     ("xtask", &[]),
 ];
 
@@ -32,7 +33,10 @@ fn root() -> PathBuf {
 }
 
 fn packages() -> BTreeMap<String, PathBuf> {
-    let mut found = BTreeMap::from([("xtask".to_owned(), root().join("xtask"))]);
+    let mut found = BTreeMap::from([
+        ("examples".to_owned(), root().join("examples/rust")),
+        ("xtask".to_owned(), root().join("xtask")),
+    ]);
     for entry in fs::read_dir(root().join("crates")).unwrap() {
         let path = entry.unwrap().path();
         found.insert(path.file_name().unwrap().to_str().unwrap().to_owned(), path);

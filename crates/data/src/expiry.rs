@@ -1,7 +1,7 @@
 //! Active expiry: what is due is read from the expiry index, so it costs what expires.
 //!
-//! A key has an entry at its own time, and one at the time of the first of its elements that expire. Where the two are the same, the key's own is
-//! all there is: with it the elements go too.
+//! A key has an entry at its own time, and one at the time of the first of its elements that expire. Where the two are
+//! the same, the key's own is all there is: with it the elements go too.
 //!
 //! | value | what is due then            |
 //! |-------|-----------------------------|
@@ -62,8 +62,8 @@ pub fn due(engine: &Engine, keyspace: &Keyspace, db: u16, now_ms: u64, limit: us
     Ok(keys)
 }
 
-/// Removes a key whose time has come, or else those of its elements whose time has come, up to `limit` of them. Returns how many elements it removed. The caller
-/// holds the key's latch.
+/// Removes a key whose time has come, or else those of its elements whose time has come, up to `limit` of them. Returns
+/// how many elements it removed. The caller holds the key's latch.
 pub fn settle(tx: &mut Tx<'_>, user_key: &[u8], limit: usize) -> Result<usize> {
     match tx.find(user_key)? {
         Some(meta) if meta.kind == Kind::Hash && meta.element_expire_at_ms.is_some_and(|at| tx.now_ms() > at) => {

@@ -13,6 +13,7 @@ use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::hot::HotTier;
 use crate::key::SpaceId;
+use crate::set::Pools;
 
 /// The version of everything this crate writes to disk. Any other is refused.
 pub const FORMAT_VERSION: u32 = 1;
@@ -114,6 +115,7 @@ pub struct Keyspace {
     /// The least version that a restart may hand out, as committed.
     reserved_version: AtomicU64,
     accesses: Accesses,
+    popped_next: Pools,
     /// Options that concern values.
     pub settings: Settings,
     /// Keys that expired since the start, for `INFO`.
@@ -207,6 +209,7 @@ impl Keyspace {
             next_version: AtomicU64::new(next_version),
             reserved_version: AtomicU64::new(reserved),
             accesses: Accesses::new(unix_ms()),
+            popped_next: Pools::default(),
             settings: Settings::default(),
             expired_keys: AtomicU64::new(0),
             hits: AtomicU64::new(0),
@@ -238,6 +241,11 @@ impl Keyspace {
     /// When and how often keys were used.
     pub(crate) fn accesses(&self) -> &Accesses {
         &self.accesses
+    }
+
+    /// Members that are popped next.
+    pub(crate) fn popped_next(&self) -> &Pools {
+        &self.popped_next
     }
 
     /// The space of a database, as committed.

@@ -14,8 +14,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::error::Result;
 use crate::key::Parts;
-use crate::turn::Turn;
-use crate::view::View;
+use crate::view::{PartCursor, View};
 
 /// Bytes of the hash.
 const HASH_LEN: usize = 4;
@@ -25,6 +24,8 @@ const MEMBERS_BETWEEN_CHECKS: usize = 1024;
 const STRETCH_MEMBERS: u64 = 64;
 /// Members that no such stretch exceeds: with 64 on average, one of 10^12 does.
 const STRETCH_MEMBERS_MAX: u64 = 128;
+/// Stretches that are drawn before it is given up; three are enough on average.
+const STRETCHES_DRAWN_MAX: usize = 1000;
 
 /// The suffix of a member's record.
 pub fn suffix(seed: u64, member: &[u8]) -> Vec<u8> {
@@ -78,27 +79,16 @@ pub fn walk(
 /// A stretch of the hashes is drawn, all of the same width, and a place in it; a place beyond its last member is drawn anew. So a
 /// member's chance does not depend on how far it is from its neighbours. About three short walks, whatever the size.
 pub fn draw(view: &View<'_>, parts: Parts, total: u64) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
-    let turn: &Turn = view.turn();
-    let bits = (total / STRETCH_MEMBERS).checked_ilog2().map_or(0, |bits| (bits + 1).min(u32::BITS - 1));
-    let places = if bits == 0 { total.max(1) } else { STRETCH_MEMBERS_MAX };
-    for _ in 0..1000 {
-        let stretch = turn.random_below(1 << bits) << (u32::BITS - bits);
-        let end = stretch + (1 << (u32::BITS - bits));
-        let (mut place, mut drawn) = (turn.random_below(places), None);
-        let bound = u32::try_from(end).ok().map(u32::to_be_bytes);
-        let from = u32::try_from(stretch).unwrap_or(u32::MAX).to_be_bytes();
-        let mut cursor =
-            view.records(Family::Elements, parts, &from, bound.as_ref().map(|b| &b[..]), Direction::Forward)?;
+    let (turn, stretches) = (view.turn(), Stretches::of(total));
+    for _ in 0..STRETCHES_DRAWN_MAX {
+        let mut cursor = stretches.draw(view, parts)?;
+        let mut place = turn.random_below(stretches.places);
         while let Some((suffix, value)) = cursor.next()? {
             if place == 0 {
                 let Some((_, member)) = parse(suffix) else { return Err(parts.unreadable()) };
-                drawn = Some((member.to_vec(), value.to_vec()));
-                break;
+                return Ok(Some((member.to_vec(), value.to_vec())));
             }
             place -= 1;
-        }
-        if drawn.is_some() {
-            return Ok(drawn);
         }
     }
     Ok(None)
@@ -106,3 +96,51 @@ pub fn draw(view: &View<'_>, parts: Parts, total: u64) -> Result<Option<(Vec<u8>
 
 #[cfg(test)]
 mod tests;
+/// Several of `total` members at random, in random order. Each is as likely as any other, but they are neighbours by their
+/// hashes, which nobody outside knows: for members that are used up one by one, at a fraction of what it costs to draw each. None if
+/// it found none, as [`draw`].
+pub fn draw_neighbours(view: &View<'_>, parts: Parts, total: u64) -> Result<Vec<Vec<u8>>> {
+    let (turn, stretches) = (view.turn(), Stretches::of(total));
+    let mut found = Vec::new();
+    for _ in 0..STRETCHES_DRAWN_MAX {
+        found.clear();
+        let mut cursor = stretches.draw(view, parts)?;
+        while let Some((suffix, _)) = cursor.next()? {
+            let Some((_, member)) = parse(suffix) else { return Err(parts.unreadable()) };
+            found.push(member.to_vec());
+        }
+        // The more members a stretch has, the likelier it is taken: none is favoured for being among few.
+        if turn.random_below(stretches.places) < found.len() as u64 {
+            for last in (1..found.len()).rev() {
+                found.swap(last, turn.random_below(last as u64 + 1) as usize);
+            }
+            return Ok(found);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// The hashes, cut into stretches of the same width.
+struct Stretches {
+    /// Bits of a hash that tell its stretch.
+    bits: u32,
+    /// Members that a stretch can have.
+    places: u64,
+}
+
+impl Stretches {
+    /// For a collection of `total` members.
+    fn of(total: u64) -> Stretches {
+        let bits = (total / STRETCH_MEMBERS).checked_ilog2().map_or(0, |bits| (bits + 1).min(u32::BITS - 1));
+        Stretches { bits, places: if bits == 0 { total.max(1) } else { STRETCH_MEMBERS_MAX } }
+    }
+
+    /// The members of a stretch at random, all equally likely.
+    fn draw<'v>(&self, view: &View<'v>, parts: Parts) -> Result<PartCursor<'v>> {
+        let start = view.turn().random_below(1 << self.bits) << (u32::BITS - self.bits);
+        let end = start + (1 << (u32::BITS - self.bits));
+        let from = u32::try_from(start).unwrap_or(u32::MAX).to_be_bytes();
+        let to = u32::try_from(end).ok().map(u32::to_be_bytes);
+        view.records(Family::Elements, parts, &from, to.as_ref().map(|to| &to[..]), Direction::Forward)
+    }
+}

@@ -202,7 +202,11 @@ impl<'t> Tx<'t> {
     /// writes there any more.
     pub(crate) fn sweep_parts(&mut self, parts: Parts, from: &[u8], to: &[u8]) {
         let space = self.space();
-        garbage::add_range(self.batch.pending_mut(), &key::element(space, parts, from), &key::element(space, parts, to));
+        garbage::add_range(
+            self.batch.pending_mut(),
+            &key::element(space, parts, from),
+            &key::element(space, parts, to),
+        );
     }
 
     /// Writes one record of a value, in a family of parts.
@@ -217,11 +221,13 @@ impl<'t> Tx<'t> {
         self.batch.pending_mut().delete(family, element);
     }
 
+    /// Removes a key that a read found expired, or some of its elements, if they still are. The caller holds its latch.
     /// Accepts what the command has written so far, even if it is refused or begins to wait after that.
     pub fn keep(&mut self) {
         self.batch.keep();
     }
 
+    /// Removes a key that a read found expired, if it still is. The caller holds its latch.
     /// Removes a key that a read found expired, or some of its elements, if they still are. The caller holds its latch.
     pub fn expire_if_due(&mut self, space: SpaceId, user_key: &[u8]) -> Result<()> {
         let current = self.space();

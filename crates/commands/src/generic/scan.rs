@@ -103,6 +103,8 @@ fn scan(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
 /// A pattern of keys or members. A single star means every one, even the one with the empty name, which as a pattern it would
 /// not match.
 pub(crate) struct Pattern<'a>(pub(crate) &'a [u8]);
+/// A pattern of keys or elements. A single star means every key, even the one with the empty name, which as a pattern it would not match.
+pub(crate) struct Pattern<'a>(&'a [u8]);
 
 impl Pattern<'_> {
     pub(crate) fn matches(&self, name: &[u8]) -> bool {
@@ -213,6 +215,7 @@ pub(crate) fn parse_cursor(text: &[u8]) -> Option<u64> {
     Some(if negative { value.wrapping_neg() } else { value })
 }
 
+/// Names of keys, or members, encoded as they are found: their number has to be written before them.
 /// Names of keys or elements, encoded as they are found: their number has to be written before them.
 #[derive(Default)]
 pub(crate) struct Names {

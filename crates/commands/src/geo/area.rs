@@ -96,12 +96,7 @@ impl Area {
         // The farther from the equator, the more degrees there are in a metre.
         let towards_pole = if latitude < 0.0 { latitude - north } else { latitude + north };
         let east = (width / EARTH_RADIUS_METRES / towards_pole.to_radians_as_c().cos()).to_degrees_as_c();
-        Borders {
-            west: longitude - east,
-            east: longitude + east,
-            south: latitude - north,
-            north: latitude + north,
-        }
+        Borders { west: longitude - east, east: longitude + east, south: latitude - north, north: latitude + north }
     }
 }
 

@@ -54,8 +54,7 @@ impl Cell {
     fn within(place: Place, steps: u32, latitude_max: f64) -> Cell {
         let scale = (1u64 << steps) as f64;
         let part = |value: f64, max: f64| ((value + max) / (2.0 * max) * scale) as u32;
-        let bits =
-            interleave(part(place.latitude, latitude_max), part(place.longitude, LONGITUDE_MAX));
+        let bits = interleave(part(place.latitude, latitude_max), part(place.longitude, LONGITUDE_MAX));
         Cell { bits, steps }
     }
 

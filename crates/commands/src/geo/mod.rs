@@ -28,7 +28,28 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RW", "update"])],
         group: Group::Geo,
         marks: Marks::GROWS,
-        doc: Doc::new("3.2.0", "Adds members with their places on the globe, or moves those that are there.", "O(log(N)) for each member", &[Arg::key(), Arg::new("condition", ArgKind::OneOf(&[Arg::word("nx", "NX"), Arg::word("xx", "XX")])).optional().since("6.2.0"), Arg::word("change", "CH").optional().since("6.2.0"), Arg::new("longitude_latitude_member", ArgKind::Block(&[Arg::new("longitude", ArgKind::Double), Arg::new("latitude", ArgKind::Double), Arg::new("member", ArgKind::String)])).multiple()]).history(&[("6.2.0", "Added the `CH`, `NX` and `XX` options.")]),
+        doc: Doc::new(
+            "3.2.0",
+            "Adds members with their places on the globe, or moves those that are there.",
+            "O(log(N)) for each member",
+            &[
+                Arg::key(),
+                Arg::new("condition", ArgKind::OneOf(&[Arg::word("nx", "NX"), Arg::word("xx", "XX")]))
+                    .optional()
+                    .since("6.2.0"),
+                Arg::word("change", "CH").optional().since("6.2.0"),
+                Arg::new(
+                    "longitude_latitude_member",
+                    ArgKind::Block(&[
+                        Arg::new("longitude", ArgKind::Double),
+                        Arg::new("latitude", ArgKind::Double),
+                        Arg::new("member", ArgKind::String),
+                    ]),
+                )
+                .multiple(),
+            ],
+        )
+        .history(&[("6.2.0", "Added the `CH`, `NX` and `XX` options.")]),
         run: Run::Write(point::geoadd),
     },
     Command {
@@ -37,7 +58,12 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RO", "access"])],
         group: Group::Geo,
         marks: Marks::NONE,
-        doc: Doc::new("3.2.0", "Tells the distance between two members.", "O(1)", &[Arg::key(), Arg::new("member1", ArgKind::String), Arg::new("member2", ArgKind::String), UNIT.optional()]),
+        doc: Doc::new(
+            "3.2.0",
+            "Tells the distance between two members.",
+            "O(1)",
+            &[Arg::key(), Arg::new("member1", ArgKind::String), Arg::new("member2", ArgKind::String), UNIT.optional()],
+        ),
         run: Run::Read(point::geodist),
     },
     Command {
@@ -46,7 +72,12 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RO", "access"])],
         group: Group::Geo,
         marks: Marks::NONE,
-        doc: Doc::new("3.2.0", "Tells the places of members as geohashes.", "O(M) for M members", &[Arg::key(), Arg::new("member", ArgKind::String).multiple()]),
+        doc: Doc::new(
+            "3.2.0",
+            "Tells the places of members as geohashes.",
+            "O(M) for M members",
+            &[Arg::key(), Arg::new("member", ArgKind::String).multiple()],
+        ),
         run: Run::Read(point::geohash),
     },
     Command {
@@ -55,7 +86,12 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RO", "access"])],
         group: Group::Geo,
         marks: Marks::NONE,
-        doc: Doc::new("3.2.0", "Tells the places of members.", "O(M) for M members", &[Arg::key(), Arg::new("member", ArgKind::String).multiple()]),
+        doc: Doc::new(
+            "3.2.0",
+            "Tells the places of members.",
+            "O(M) for M members",
+            &[Arg::key(), Arg::new("member", ArgKind::String).multiple()],
+        ),
         run: Run::Read(point::geopos),
     },
     Command {
@@ -64,7 +100,22 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RO", "access"])],
         group: Group::Geo,
         marks: Marks::NONE,
-        doc: Doc::new("6.2.0", "Lists the members within a circle or a box.", "O(N+log(M)) for N members in the cells around the area and M in all", &[Arg::key(), FROM, BY, ORDER, COUNT, Arg::word("withcoord", "WITHCOORD").optional(), Arg::word("withdist", "WITHDIST").optional(), Arg::word("withhash", "WITHHASH").optional()]).history(&[("7.0.0", "Added support for uppercase unit names.")]),
+        doc: Doc::new(
+            "6.2.0",
+            "Lists the members within a circle or a box.",
+            "O(N+log(M)) for N members in the cells around the area and M in all",
+            &[
+                Arg::key(),
+                FROM,
+                BY,
+                ORDER,
+                COUNT,
+                Arg::word("withcoord", "WITHCOORD").optional(),
+                Arg::word("withdist", "WITHDIST").optional(),
+                Arg::word("withhash", "WITHHASH").optional(),
+            ],
+        )
+        .history(&[("7.0.0", "Added support for uppercase unit names.")]),
         run: Run::Read(search::geosearch),
     },
     Command {
@@ -73,16 +124,72 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["OW", "update"]), KeySpec::at(2, &["RO", "access"])],
         group: Group::Geo,
         marks: Marks::GROWS,
-        doc: Doc::new("6.2.0", "Stores the members within a circle or a box in another key.", "O(N+log(M)) for N members in the cells around the area and M in all", &[Arg::new("destination", ArgKind::Key(0)), Arg::new("source", ArgKind::Key(1)), FROM, BY, ORDER, COUNT, Arg::word("storedist", "STOREDIST").optional()]).history(&[("7.0.0", "Added support for uppercase unit names.")]),
+        doc: Doc::new(
+            "6.2.0",
+            "Stores the members within a circle or a box in another key.",
+            "O(N+log(M)) for N members in the cells around the area and M in all",
+            &[
+                Arg::new("destination", ArgKind::Key(0)),
+                Arg::new("source", ArgKind::Key(1)),
+                FROM,
+                BY,
+                ORDER,
+                COUNT,
+                Arg::word("storedist", "STOREDIST").optional(),
+            ],
+        )
+        .history(&[("7.0.0", "Added support for uppercase unit names.")]),
         run: Run::Write(search::geosearchstore),
     },
     Command {
         name: "georadius",
         arity: Arity::AtLeast(6),
-        keys: &[KeySpec::first(&["RO", "access"]), KeySpec { flags: &["OW", "update"], begin: Begin::Keyword("STORE", 6), find: Find::Range { last: 0, step: 1, limit: 0 } }, KeySpec { flags: &["OW", "update"], begin: Begin::Keyword("STOREDIST", 6), find: Find::Range { last: 0, step: 1, limit: 0 } }],
+        keys: &[
+            KeySpec::first(&["RO", "access"]),
+            KeySpec {
+                flags: &["OW", "update"],
+                begin: Begin::Keyword("STORE", 6),
+                find: Find::Range { last: 0, step: 1, limit: 0 },
+            },
+            KeySpec {
+                flags: &["OW", "update"],
+                begin: Begin::Keyword("STOREDIST", 6),
+                find: Find::Range { last: 0, step: 1, limit: 0 },
+            },
+        ],
         group: Group::Geo,
         marks: Marks::GROWS.and(Marks::MOVABLE_KEYS),
-        doc: Doc::new("3.2.0", "Lists or stores the members within a distance of a place.", "O(N+log(M)) for N members in the cells around the area and M in all", &[Arg::key(), Arg::new("longitude", ArgKind::Double), Arg::new("latitude", ArgKind::Double), Arg::new("radius", ArgKind::Double), UNIT, Arg::word("withcoord", "WITHCOORD").optional(), Arg::word("withdist", "WITHDIST").optional(), Arg::word("withhash", "WITHHASH").optional(), Arg::new("count", ArgKind::Block(&[Arg::new("count", ArgKind::Integer).token("COUNT"), Arg::word("any", "ANY").optional().since("6.2.0")])).optional(), ORDER, Arg::new("key", ArgKind::Key(1)).token("STORE").optional(), Arg::new("key", ArgKind::Key(2)).token("STOREDIST").optional()]).history(&[("6.2.0", "Added the `ANY` option for `COUNT`."), ("7.0.0", "Added support for uppercase unit names.")]).deprecated("6.2.0", "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` argument"),
+        doc: Doc::new(
+            "3.2.0",
+            "Lists or stores the members within a distance of a place.",
+            "O(N+log(M)) for N members in the cells around the area and M in all",
+            &[
+                Arg::key(),
+                Arg::new("longitude", ArgKind::Double),
+                Arg::new("latitude", ArgKind::Double),
+                Arg::new("radius", ArgKind::Double),
+                UNIT,
+                Arg::word("withcoord", "WITHCOORD").optional(),
+                Arg::word("withdist", "WITHDIST").optional(),
+                Arg::word("withhash", "WITHHASH").optional(),
+                Arg::new(
+                    "count",
+                    ArgKind::Block(&[
+                        Arg::new("count", ArgKind::Integer).token("COUNT"),
+                        Arg::word("any", "ANY").optional().since("6.2.0"),
+                    ]),
+                )
+                .optional(),
+                ORDER,
+                Arg::new("key", ArgKind::Key(1)).token("STORE").optional(),
+                Arg::new("key", ArgKind::Key(2)).token("STOREDIST").optional(),
+            ],
+        )
+        .history(&[
+            ("6.2.0", "Added the `ANY` option for `COUNT`."),
+            ("7.0.0", "Added support for uppercase unit names."),
+        ])
+        .deprecated("6.2.0", "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` argument"),
         run: Run::Write(search::georadius),
     },
     Command {
@@ -91,16 +198,72 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RO", "access"])],
         group: Group::Geo,
         marks: Marks::NONE,
-        doc: Doc::new("3.2.10", "Lists the members within a distance of a place.", "O(N+log(M)) for N members in the cells around the area and M in all", &[Arg::key(), Arg::new("longitude", ArgKind::Double), Arg::new("latitude", ArgKind::Double), Arg::new("radius", ArgKind::Double), UNIT, Arg::word("withcoord", "WITHCOORD").optional(), Arg::word("withdist", "WITHDIST").optional(), Arg::word("withhash", "WITHHASH").optional(), Arg::new("count", ArgKind::Block(&[Arg::new("count", ArgKind::Integer).token("COUNT"), Arg::word("any", "ANY").optional().since("6.2.0")])).optional(), ORDER]).history(&[("6.2.0", "Added the `ANY` option for `COUNT`.")]).deprecated("6.2.0", "`GEOSEARCH` with the `BYRADIUS` argument"),
+        doc: Doc::new(
+            "3.2.10",
+            "Lists the members within a distance of a place.",
+            "O(N+log(M)) for N members in the cells around the area and M in all",
+            &[
+                Arg::key(),
+                Arg::new("longitude", ArgKind::Double),
+                Arg::new("latitude", ArgKind::Double),
+                Arg::new("radius", ArgKind::Double),
+                UNIT,
+                Arg::word("withcoord", "WITHCOORD").optional(),
+                Arg::word("withdist", "WITHDIST").optional(),
+                Arg::word("withhash", "WITHHASH").optional(),
+                Arg::new(
+                    "count",
+                    ArgKind::Block(&[
+                        Arg::new("count", ArgKind::Integer).token("COUNT"),
+                        Arg::word("any", "ANY").optional().since("6.2.0"),
+                    ]),
+                )
+                .optional(),
+                ORDER,
+            ],
+        )
+        .history(&[("6.2.0", "Added the `ANY` option for `COUNT`.")])
+        .deprecated("6.2.0", "`GEOSEARCH` with the `BYRADIUS` argument"),
         run: Run::Read(search::georadius_ro),
     },
     Command {
         name: "georadiusbymember",
         arity: Arity::AtLeast(5),
-        keys: &[KeySpec::first(&["RO", "access"]), KeySpec { flags: &["OW", "update"], begin: Begin::Keyword("STORE", 5), find: Find::Range { last: 0, step: 1, limit: 0 } }, KeySpec { flags: &["OW", "update"], begin: Begin::Keyword("STOREDIST", 5), find: Find::Range { last: 0, step: 1, limit: 0 } }],
+        keys: &[
+            KeySpec::first(&["RO", "access"]),
+            KeySpec {
+                flags: &["OW", "update"],
+                begin: Begin::Keyword("STORE", 5),
+                find: Find::Range { last: 0, step: 1, limit: 0 },
+            },
+            KeySpec {
+                flags: &["OW", "update"],
+                begin: Begin::Keyword("STOREDIST", 5),
+                find: Find::Range { last: 0, step: 1, limit: 0 },
+            },
+        ],
         group: Group::Geo,
         marks: Marks::GROWS.and(Marks::MOVABLE_KEYS),
-        doc: Doc::new("3.2.0", "Lists or stores the members within a distance of a member.", "O(N+log(M)) for N members in the cells around the area and M in all", &[Arg::key(), Arg::new("member", ArgKind::String), Arg::new("radius", ArgKind::Double), UNIT, Arg::word("withcoord", "WITHCOORD").optional(), Arg::word("withdist", "WITHDIST").optional(), Arg::word("withhash", "WITHHASH").optional(), COUNT, ORDER, Arg::new("key", ArgKind::Key(1)).token("STORE").optional(), Arg::new("key", ArgKind::Key(2)).token("STOREDIST").optional()]).history(&[("7.0.0", "Added support for uppercase unit names.")]).deprecated("6.2.0", "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` and `FROMMEMBER` arguments"),
+        doc: Doc::new(
+            "3.2.0",
+            "Lists or stores the members within a distance of a member.",
+            "O(N+log(M)) for N members in the cells around the area and M in all",
+            &[
+                Arg::key(),
+                Arg::new("member", ArgKind::String),
+                Arg::new("radius", ArgKind::Double),
+                UNIT,
+                Arg::word("withcoord", "WITHCOORD").optional(),
+                Arg::word("withdist", "WITHDIST").optional(),
+                Arg::word("withhash", "WITHHASH").optional(),
+                COUNT,
+                ORDER,
+                Arg::new("key", ArgKind::Key(1)).token("STORE").optional(),
+                Arg::new("key", ArgKind::Key(2)).token("STOREDIST").optional(),
+            ],
+        )
+        .history(&[("7.0.0", "Added support for uppercase unit names.")])
+        .deprecated("6.2.0", "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` and `FROMMEMBER` arguments"),
         run: Run::Write(search::georadiusbymember),
     },
     Command {
@@ -109,16 +272,62 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RO", "access"])],
         group: Group::Geo,
         marks: Marks::NONE,
-        doc: Doc::new("3.2.10", "Lists the members within a distance of a member.", "O(N+log(M)) for N members in the cells around the area and M in all", &[Arg::key(), Arg::new("member", ArgKind::String), Arg::new("radius", ArgKind::Double), UNIT, Arg::word("withcoord", "WITHCOORD").optional(), Arg::word("withdist", "WITHDIST").optional(), Arg::word("withhash", "WITHHASH").optional(), COUNT, ORDER]).deprecated("6.2.0", "`GEOSEARCH` with the `BYRADIUS` and `FROMMEMBER` arguments"),
+        doc: Doc::new(
+            "3.2.10",
+            "Lists the members within a distance of a member.",
+            "O(N+log(M)) for N members in the cells around the area and M in all",
+            &[
+                Arg::key(),
+                Arg::new("member", ArgKind::String),
+                Arg::new("radius", ArgKind::Double),
+                UNIT,
+                Arg::word("withcoord", "WITHCOORD").optional(),
+                Arg::word("withdist", "WITHDIST").optional(),
+                Arg::word("withhash", "WITHHASH").optional(),
+                COUNT,
+                ORDER,
+            ],
+        )
+        .deprecated("6.2.0", "`GEOSEARCH` with the `BYRADIUS` and `FROMMEMBER` arguments"),
         run: Run::Read(search::georadiusbymember_ro),
     },
 ];
 
-const UNIT: Arg = Arg::new("unit", ArgKind::OneOf(&[Arg::word("m", "M"), Arg::word("km", "KM"), Arg::word("ft", "FT"), Arg::word("mi", "MI")]));
+const UNIT: Arg = Arg::new(
+    "unit",
+    ArgKind::OneOf(&[Arg::word("m", "M"), Arg::word("km", "KM"), Arg::word("ft", "FT"), Arg::word("mi", "MI")]),
+);
 const ORDER: Arg = Arg::new("order", ArgKind::OneOf(&[Arg::word("asc", "ASC"), Arg::word("desc", "DESC")])).optional();
-const FROM: Arg = Arg::new("from", ArgKind::OneOf(&[Arg::new("member", ArgKind::String).token("FROMMEMBER"), Arg::new("longitude_latitude", ArgKind::Block(&[Arg::new("longitude", ArgKind::Double), Arg::new("latitude", ArgKind::Double)])).token("FROMLONLAT")]));
-const BY: Arg = Arg::new("by", ArgKind::OneOf(&[Arg::new("circle", ArgKind::Block(&[Arg::new("radius", ArgKind::Double).token("BYRADIUS"), UNIT])), Arg::new("box", ArgKind::Block(&[Arg::new("width", ArgKind::Double).token("BYBOX"), Arg::new("height", ArgKind::Double), UNIT]))]));
-const COUNT: Arg = Arg::new("count", ArgKind::Block(&[Arg::new("count", ArgKind::Integer).token("COUNT"), Arg::word("any", "ANY").optional()])).optional();
+const FROM: Arg = Arg::new(
+    "from",
+    ArgKind::OneOf(&[
+        Arg::new("member", ArgKind::String).token("FROMMEMBER"),
+        Arg::new(
+            "longitude_latitude",
+            ArgKind::Block(&[Arg::new("longitude", ArgKind::Double), Arg::new("latitude", ArgKind::Double)]),
+        )
+        .token("FROMLONLAT"),
+    ]),
+);
+const BY: Arg = Arg::new(
+    "by",
+    ArgKind::OneOf(&[
+        Arg::new("circle", ArgKind::Block(&[Arg::new("radius", ArgKind::Double).token("BYRADIUS"), UNIT])),
+        Arg::new(
+            "box",
+            ArgKind::Block(&[
+                Arg::new("width", ArgKind::Double).token("BYBOX"),
+                Arg::new("height", ArgKind::Double),
+                UNIT,
+            ]),
+        ),
+    ]),
+);
+const COUNT: Arg = Arg::new(
+    "count",
+    ArgKind::Block(&[Arg::new("count", ArgKind::Integer).token("COUNT"), Arg::word("any", "ANY").optional()]),
+)
+.optional();
 /// A place among the arguments, its longitude at an index.
 fn place_at(args: &Args<'_>, index: usize) -> Result<Place> {
     let (longitude, latitude) = (args.float(index)?, args.float(index + 1)?);

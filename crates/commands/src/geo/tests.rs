@@ -52,7 +52,14 @@ fn an_area_of_any_kind_is_searched_without_a_panic() {
     let mut db = Db::new();
     db.run("GEOADD g 0 0 a 179.99 85 b -179.99 -85 c");
     for place in ["0 0", "180 85.05112878", "-180 -85.05112878", "179.99 -0.0001", "13 89"] {
-        for by in ["BYRADIUS 0 m", "BYRADIUS 1e300 km", "BYRADIUS inf m", "BYBOX inf inf m", "BYBOX 0 1e9 km", "BYRADIUS 5e-324 m"] {
+        for by in [
+            "BYRADIUS 0 m",
+            "BYRADIUS 1e300 km",
+            "BYRADIUS inf m",
+            "BYBOX inf inf m",
+            "BYBOX 0 1e9 km",
+            "BYRADIUS 5e-324 m",
+        ] {
             db.run(&format!("GEOSEARCH g FROMLONLAT {place} {by} ASC WITHDIST WITHCOORD WITHHASH"));
         }
     }

@@ -1,4 +1,5 @@
-//! Commands that set, tell and take away the times of fields. All of it in milliseconds inside, whatever the unit outside.
+//! Commands that set, tell and take away the times of fields. All of it in milliseconds inside, whatever the unit
+//! outside.
 
 use data::hash::{self, Condition, Edit, Expired, Persisted};
 use data::{Tx, View};

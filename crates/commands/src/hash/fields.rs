@@ -13,8 +13,8 @@ pub(super) const FIELDS: Arg =
 pub(super) const NUMBER_OF_FIELDS: Error = Error::sentence("ERR Number of fields must be a positive integer");
 pub(super) const PARAMETER_NUM_FIELDS: Error = Error::sentence("ERR Parameter `numFields` should be greater than 0");
 
-/// The index of the first field, where the word `FIELDS` has to be at an index. They are all arguments from there on. `invalid` refuses what is no
-/// number of fields.
+/// The index of the first field, where the word `FIELDS` has to be at an index. They are all arguments from there on.
+/// `invalid` refuses what is no number of fields.
 pub(super) fn parse(args: &Args<'_>, word_at: usize, invalid: Error) -> Result<usize> {
     if !args.is(word_at, "fields") {
         return Err(Error::sentence("ERR Mandatory argument FIELDS is missing or not at the right position"));

@@ -184,7 +184,7 @@ fn parse_pairs(args: &Args<'_>, word_at: usize) -> Result<usize> {
     let count = count.ok_or(Error::sentence("ERR invalid number of fields"))?;
     let first = word_at + 2;
     let given = args.from(first).len();
-    if given % 2 != 0 || usize::try_from(count) != Ok(given / 2) {
+    if !given.is_multiple_of(2) || usize::try_from(count) != Ok(given / 2) {
         return Err(wrong_arity());
     }
     Ok(first)

@@ -9,7 +9,8 @@ use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run
 use crate::error::{Error, Result};
 use crate::generic::scan::{ElementFilter, Names, parse_cursor};
 
-/// Bytes that `HRANDFIELD` replies at most: a negative count asks for as many fields as it says, whether or not the hash has them.
+/// Bytes that `HRANDFIELD` replies at most: a negative count asks for as many fields as it says, whether or not the
+/// hash has them.
 const RANDOM_REPLY_BYTES_MAX: usize = 512 << 20;
 
 const OF_ONE_FIELD: &[Arg] = &[Arg::key(), FIELD];

@@ -1,4 +1,5 @@
-//! Replies of the hash commands beside a recorded Redis; those about the times of fields, which that one lacks, beside what later ones say.
+//! Replies of the hash commands beside a recorded Redis; those about the times of fields, which that one lacks, beside
+//! what later ones say.
 
 use resp::Protocol;
 

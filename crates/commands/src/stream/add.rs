@@ -32,16 +32,14 @@ const NO_STRATEGY: Error = Error::sentence("ERR syntax error, XTRIM must be call
 const ID_ZERO: Error = Error::sentence("ERR The ID specified in XADD must be greater than 0-0");
 const ID_NOT_GREATER: Error =
     Error::sentence("ERR The ID specified in XADD is equal or smaller than the target stream top item");
-const EXHAUSTED: Error =
-    Error::sentence("ERR The stream has exhausted the last possible ID, unable to add more items");
+const EXHAUSTED: Error = Error::sentence("ERR The stream has exhausted the last possible ID, unable to add more items");
 const TOO_LARGE: Error = Error::sentence("ERR Elements are too large to be stored");
 const ADDED_NEGATIVE: Error = Error::sentence("ERR entries_added must be positive");
 const BELOW_GIVEN_DELETED: Error =
     Error::sentence("ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id");
 const BELOW_DELETED: Error =
     Error::sentence("ERR The ID specified in XSETID is smaller than current max_deleted_entry_id");
-const BELOW_LAST: Error =
-    Error::sentence("ERR The ID specified in XSETID is smaller than the target stream top item");
+const BELOW_LAST: Error = Error::sentence("ERR The ID specified in XSETID is smaller than the target stream top item");
 const ADDED_BELOW_LENGTH: Error =
     Error::sentence("ERR The entries_added specified in XSETID is smaller than the target stream length");
 
@@ -60,10 +58,7 @@ pub(crate) static COMMANDS: &[Command] = &[
                 Arg::key(),
                 Arg::word("nomkstream", "NOMKSTREAM").optional().since("6.2.0"),
                 TRIM.optional(),
-                Arg::new(
-                    "id-selector",
-                    ArgKind::OneOf(&[Arg::word("auto-id", "*"), Arg::new("id", ArgKind::String)]),
-                ),
+                Arg::new("id-selector", ArgKind::OneOf(&[Arg::word("auto-id", "*"), Arg::new("id", ArgKind::String)])),
                 Arg::new(
                     "data",
                     ArgKind::Block(&[Arg::new("field", ArgKind::String), Arg::new("value", ArgKind::String)]),

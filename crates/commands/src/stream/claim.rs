@@ -187,12 +187,7 @@ fn xpending(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(
     }
 }
 
-fn summarise_pending(
-    view: &View<'_>,
-    stream: &Stream,
-    group: &stream::Group,
-    reply: &mut Reply<'_>,
-) -> Result<()> {
+fn summarise_pending(view: &View<'_>, stream: &Stream, group: &stream::Group, reply: &mut Reply<'_>) -> Result<()> {
     let bounds = group.pending_bounds(view, stream)?;
     let mut consumers = Elements::of(reply);
     if bounds.is_some() {

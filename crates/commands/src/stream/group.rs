@@ -23,7 +23,13 @@ const GROUP_EXISTS: Error = Error::sentence("BUSYGROUP Consumer Group name alrea
 const ENTRIES_READ: Error = Error::sentence("ERR value for ENTRIESREAD must be positive or -1");
 
 pub(crate) static COMMANDS: &[Command] = &[
-    container("xgroup", Group::Stream, Marks::NONE, "5.0.0", "Groups the commands that make and remove consumer groups."),
+    container(
+        "xgroup",
+        Group::Stream,
+        Marks::NONE,
+        "5.0.0",
+        "Groups the commands that make and remove consumer groups.",
+    ),
     Command {
         name: "xgroup|create",
         arity: Arity::AtLeast(5),
@@ -86,8 +92,7 @@ pub(crate) static COMMANDS: &[Command] = &[
 
 const GROUP: Arg = Arg::new("group", ArgKind::String);
 const CONSUMER: Arg = Arg::new("consumer", ArgKind::String);
-const ID: Arg =
-    Arg::new("id-selector", ArgKind::OneOf(&[Arg::new("id", ArgKind::String), Arg::word("new-id", "$")]));
+const ID: Arg = Arg::new("id-selector", ArgKind::OneOf(&[Arg::new("id", ArgKind::String), Arg::word("new-id", "$")]));
 const READ: Arg = Arg::new("entries-read", ArgKind::Integer).token("ENTRIESREAD").optional();
 
 const HELP: &[&str] = &[

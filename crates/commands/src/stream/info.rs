@@ -15,6 +15,8 @@ use super::{Elements, no_group_of_key, write_entry, write_id};
 
 /// Entries, and pending entries of each, that are shown unless the client says.
 const SHOWN_DEFAULT: i64 = 10;
+/// What stands for a number of entries that is not known.
+const UNKNOWN: i64 = -1;
 
 pub(crate) static COMMANDS: &[Command] = &[
     container("xinfo", Group::Stream, Marks::NONE, "5.0.0", "Groups the commands that tell of streams."),
@@ -69,8 +71,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     help("xinfo|help", Group::Stream, "5.0.0", explain),
 ];
 
-const FULL: &[Arg] =
-    &[Arg::word("full", "FULL"), Arg::new("count", ArgKind::Integer).token("COUNT").optional()];
+const FULL: &[Arg] = &[Arg::word("full", "FULL"), Arg::new("count", ArgKind::Integer).token("COUNT").optional()];
 
 const HELP: &[&str] = &[
     "CONSUMERS <key> <groupname>",
@@ -240,7 +241,11 @@ fn pending(
 /// How far a group has read, as far as that is known.
 fn write_progress(stream: &Stream, group: &stream::Group, reply: &mut Reply<'_>) {
     reply.bulk(b"entries-read");
-    if group.entries_read >= 0 { reply.integer(group.entries_read) } else { reply.null() }
+    if group.entries_read != UNKNOWN {
+        reply.integer(group.entries_read)
+    } else {
+        reply.null()
+    }
     reply.bulk(b"lag");
     match stream::lag(&stream.header, group) {
         Some(lag) => reply.integer(lag),
@@ -287,7 +292,8 @@ fn groups(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()>
 fn consumers(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     let stream = find(view, args)?;
     let name = args.at(3)?;
-    let group = stream::find_group(view, &stream, name)?.ok_or_else(|| no_group_of_key(args.at(2).unwrap_or(b""), name))?;
+    let group =
+        stream::find_group(view, &stream, name)?.ok_or_else(|| no_group_of_key(args.at(2).unwrap_or(b""), name))?;
     let (mut consumers, now_ms) = (Elements::of(reply), view.now_ms() as i64);
     stream::walk_consumers(view, &stream, &group, |name, consumer| {
         let mut element = consumers.next();

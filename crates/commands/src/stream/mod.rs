@@ -85,6 +85,9 @@ fn write_entry(reply: &mut Reply<'_>, entry: &Entry<'_>) {
     entry.strings().for_each(|string| reply.bulk(string));
 }
 
+/// Room for the first elements of a reply, in bytes.
+const ELEMENTS_BYTES: usize = 1024;
+
 /// Elements of a reply whose number is known only when the last one is there.
 struct Elements {
     bytes: Vec<u8>,
@@ -100,6 +103,9 @@ impl Elements {
 
     /// The place for the next one.
     fn next(&mut self) -> Reply<'_> {
+        if self.bytes.capacity() == 0 {
+            self.bytes.reserve(ELEMENTS_BYTES);
+        }
         self.count += 1;
         Encoder::new(&mut self.bytes, self.protocol)
     }

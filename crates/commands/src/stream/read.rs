@@ -81,11 +81,9 @@ pub(crate) static COMMANDS: &[Command] = &[
 
 const COUNT: Arg = Arg::new("count", ArgKind::Integer).token("COUNT").optional();
 const BLOCK: Arg = Arg::new("milliseconds", ArgKind::Integer).token("BLOCK").optional();
-const STREAMS: Arg = Arg::new(
-    "streams",
-    ArgKind::Block(&[Arg::key().multiple(), Arg::new("ID", ArgKind::String).multiple()]),
-)
-.token("STREAMS");
+const STREAMS: Arg =
+    Arg::new("streams", ArgKind::Block(&[Arg::key().multiple(), Arg::new("ID", ArgKind::String).multiple()]))
+        .token("STREAMS");
 
 /// The arguments of both commands.
 struct Request<'a> {
@@ -169,9 +167,8 @@ impl<'a> Request<'a> {
 
 fn unbalanced(is_group: bool) -> Error {
     let (name, symbol) = if is_group { ("xreadgroup", '>') } else { ("xread", '$') };
-    let text = format!(
-        "ERR Unbalanced '{name}' list of streams: for each stream key an ID or '{symbol}' must be specified."
-    );
+    let text =
+        format!("ERR Unbalanced '{name}' list of streams: for each stream key an ID or '{symbol}' must be specified.");
     Error::Sentence(text.into())
 }
 
@@ -197,7 +194,11 @@ impl Served {
     }
 
     fn write(self, reply: &mut Reply<'_>) {
-        if self.is_map { reply.map(self.streams.count) } else { reply.array(self.streams.count) }
+        if self.is_map {
+            reply.map(self.streams.count)
+        } else {
+            reply.array(self.streams.count)
+        }
         reply.raw(&self.streams.bytes);
     }
 }
@@ -346,8 +347,7 @@ fn xreadgroup(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result
 
 fn no_group(key: &[u8], group: &[u8]) -> Error {
     let (key, group) = (quoted(key), quoted(group));
-    let text =
-        format!("NOGROUP No such key '{key}' or consumer group '{group}' in XREADGROUP with GROUP option");
+    let text = format!("NOGROUP No such key '{key}' or consumer group '{group}' in XREADGROUP with GROUP option");
     Error::Sentence(text.into())
 }
 
@@ -385,17 +385,10 @@ fn deliver_again(
 ) -> Result<Elements> {
     let mut pending = Vec::new();
     let start = behind.next().unwrap_or(StreamId::MAX);
-    stream::walk_pending(
-        &tx.view(),
-        stream,
-        &group.group,
-        Some(consumer),
-        (start, StreamId::MAX),
-        |id, delivery| {
-            pending.push((id, stream::Delivery::from(delivery)));
-            Ok(pending.len() < count)
-        },
-    )?;
+    stream::walk_pending(&tx.view(), stream, &group.group, Some(consumer), (start, StreamId::MAX), |id, delivery| {
+        pending.push((id, stream::Delivery::from(delivery)));
+        Ok(pending.len() < count)
+    })?;
     let (mut entries, mut progress, now_ms) = (Elements::of(reply), Progress::default(), tx.now_ms());
     for (id, mut delivery) in pending {
         let mut element = entries.next();

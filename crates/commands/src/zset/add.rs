@@ -17,7 +17,32 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RW", "update"])],
         group: Group::SortedSet,
         marks: Marks::FAST.and(Marks::GROWS),
-        doc: Doc::new("1.2.0", "Adds members to a sorted set, or changes the scores of those that are there.", "O(log(N)) for each member", &[Arg::key(), Arg::new("condition", ArgKind::OneOf(&[Arg::word("nx", "NX"), Arg::word("xx", "XX")])).optional().since("3.0.2"), Arg::new("comparison", ArgKind::OneOf(&[Arg::word("gt", "GT"), Arg::word("lt", "LT")])).optional().since("6.2.0"), Arg::word("change", "CH").optional().since("3.0.2"), Arg::word("increment", "INCR").optional().since("3.0.2"), Arg::new("score_member", ArgKind::Block(&[Arg::new("score", ArgKind::Double), Arg::new("member", ArgKind::String)])).multiple()]).history(&[("2.4.0", "Accepts multiple elements."), ("3.0.2", "Added the `XX`, `NX`, `CH` and `INCR` options."), ("6.2.0", "Added the `GT` and `LT` options.")]),
+        doc: Doc::new(
+            "1.2.0",
+            "Adds members to a sorted set, or changes the scores of those that are there.",
+            "O(log(N)) for each member",
+            &[
+                Arg::key(),
+                Arg::new("condition", ArgKind::OneOf(&[Arg::word("nx", "NX"), Arg::word("xx", "XX")]))
+                    .optional()
+                    .since("3.0.2"),
+                Arg::new("comparison", ArgKind::OneOf(&[Arg::word("gt", "GT"), Arg::word("lt", "LT")]))
+                    .optional()
+                    .since("6.2.0"),
+                Arg::word("change", "CH").optional().since("3.0.2"),
+                Arg::word("increment", "INCR").optional().since("3.0.2"),
+                Arg::new(
+                    "score_member",
+                    ArgKind::Block(&[Arg::new("score", ArgKind::Double), Arg::new("member", ArgKind::String)]),
+                )
+                .multiple(),
+            ],
+        )
+        .history(&[
+            ("2.4.0", "Accepts multiple elements."),
+            ("3.0.2", "Added the `XX`, `NX`, `CH` and `INCR` options."),
+            ("6.2.0", "Added the `GT` and `LT` options."),
+        ]),
         run: Run::Write(zadd),
     },
     Command {
@@ -26,7 +51,12 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RW", "access", "update"])],
         group: Group::SortedSet,
         marks: Marks::FAST.and(Marks::GROWS),
-        doc: Doc::new("1.2.0", "Adds to the score of a member.", "O(log(N))", &[Arg::key(), Arg::new("increment", ArgKind::Integer), Arg::new("member", ArgKind::String)]),
+        doc: Doc::new(
+            "1.2.0",
+            "Adds to the score of a member.",
+            "O(log(N))",
+            &[Arg::key(), Arg::new("increment", ArgKind::Integer), Arg::new("member", ArgKind::String)],
+        ),
         run: Run::Write(zincrby),
     },
     Command {
@@ -35,7 +65,13 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RW", "delete"])],
         group: Group::SortedSet,
         marks: Marks::FAST,
-        doc: Doc::new("1.2.0", "Removes members from a sorted set.", "O(M*log(N)) for M members", &[Arg::key(), Arg::new("member", ArgKind::String).multiple()]).history(&[("2.4.0", "Accepts multiple elements.")]),
+        doc: Doc::new(
+            "1.2.0",
+            "Removes members from a sorted set.",
+            "O(M*log(N)) for M members",
+            &[Arg::key(), Arg::new("member", ArgKind::String).multiple()],
+        )
+        .history(&[("2.4.0", "Accepts multiple elements.")]),
         run: Run::Write(zrem),
     },
     Command {
@@ -44,7 +80,12 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RW", "delete"])],
         group: Group::SortedSet,
         marks: Marks::NONE,
-        doc: Doc::new("2.0.0", "Removes the members of a range of indexes.", "O(log(N)+M) for M members removed, O(log(N)) if none is left", &[Arg::key(), Arg::new("start", ArgKind::Integer), Arg::new("stop", ArgKind::Integer)]),
+        doc: Doc::new(
+            "2.0.0",
+            "Removes the members of a range of indexes.",
+            "O(log(N)+M) for M members removed, O(log(N)) if none is left",
+            &[Arg::key(), Arg::new("start", ArgKind::Integer), Arg::new("stop", ArgKind::Integer)],
+        ),
         run: Run::Write(zremrangebyrank),
     },
     Command {
@@ -53,7 +94,12 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RW", "delete"])],
         group: Group::SortedSet,
         marks: Marks::NONE,
-        doc: Doc::new("1.2.0", "Removes the members with scores in a range.", "O(log(N)+M) for M members removed, O(log(N)) if none is left", &[Arg::key(), Arg::new("min", ArgKind::Double), Arg::new("max", ArgKind::Double)]),
+        doc: Doc::new(
+            "1.2.0",
+            "Removes the members with scores in a range.",
+            "O(log(N)+M) for M members removed, O(log(N)) if none is left",
+            &[Arg::key(), Arg::new("min", ArgKind::Double), Arg::new("max", ArgKind::Double)],
+        ),
         run: Run::Write(zremrangebyscore),
     },
     Command {
@@ -62,7 +108,12 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RW", "delete"])],
         group: Group::SortedSet,
         marks: Marks::NONE,
-        doc: Doc::new("2.8.9", "Removes the members with names in a range.", "O(log(N)+M) for M members removed, O(log(N)) if none is left", &[Arg::key(), Arg::new("min", ArgKind::String), Arg::new("max", ArgKind::String)]),
+        doc: Doc::new(
+            "2.8.9",
+            "Removes the members with names in a range.",
+            "O(log(N)+M) for M members removed, O(log(N)) if none is left",
+            &[Arg::key(), Arg::new("min", ArgKind::String), Arg::new("max", ArgKind::String)],
+        ),
         run: Run::Write(zremrangebylex),
     },
 ];
@@ -149,22 +200,23 @@ impl Options {
 }
 
 fn zadd(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    let (options, first) = Options::parse(args);
+    add(tx, args, false, reply)
+}
+
+/// To Redis it is a `ZADD` that increments, and what looks like one of its options is one.
+fn zincrby(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    add(tx, args, true, reply)
+}
+
+fn add(tx: &mut Tx<'_>, args: &Args<'_>, increments: bool, reply: &mut Reply<'_>) -> Result<()> {
+    let (mut options, first) = Options::parse(args);
+    options.incr |= increments;
     let rest = args.len() - first;
     if rest == 0 || rest % 2 != 0 {
         return Err(Error::Syntax);
     }
-    options.check(rest / 2)?;
-    add(tx, args, options, first, reply)
-}
-
-fn zincrby(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    add(tx, args, Options { incr: true, ..Options::default() }, 2, reply)
-}
-
-/// Scores and members in turn, from an argument on.
-fn add(tx: &mut Tx<'_>, args: &Args<'_>, options: Options, first: usize, reply: &mut Reply<'_>) -> Result<()> {
-    let pairs = (args.len() - first) / 2;
+    let pairs = rest / 2;
+    options.check(pairs)?;
     let scores = (0..pairs).map(|n| args.float(first + 2 * n)).collect::<Result<Vec<f64>>>()?;
     let members = args.from(first).skip(1).step_by(2);
     write_added(tx, args.at(1)?, options, scores.into_iter().zip(members), reply)

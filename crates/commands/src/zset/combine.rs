@@ -18,7 +18,18 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::counted(1, &["RO", "access"])],
         group: Group::SortedSet,
         marks: Marks::MOVABLE_KEYS,
-        doc: Doc::new("6.2.0", "Lists the members of any of several sorted sets.", "O(N)+O(M*log(M)) for N members in all and M in the result", &[Arg::new("numkeys", ArgKind::Integer), Arg::key().multiple(), WEIGHTS, AGGREGATE, Arg::word("withscores", "WITHSCORES").optional()]),
+        doc: Doc::new(
+            "6.2.0",
+            "Lists the members of any of several sorted sets.",
+            "O(N)+O(M*log(M)) for N members in all and M in the result",
+            &[
+                Arg::new("numkeys", ArgKind::Integer),
+                Arg::key().multiple(),
+                WEIGHTS,
+                AGGREGATE,
+                Arg::word("withscores", "WITHSCORES").optional(),
+            ],
+        ),
         run: Run::Read(zunion),
     },
     Command {
@@ -27,7 +38,18 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::counted(1, &["RO", "access"])],
         group: Group::SortedSet,
         marks: Marks::MOVABLE_KEYS,
-        doc: Doc::new("6.2.0", "Lists the members that several sorted sets have in common.", "O(N*K)+O(M*log(M)) for N members in the smallest of K sets and M in the result", &[Arg::new("numkeys", ArgKind::Integer), Arg::key().multiple(), WEIGHTS, AGGREGATE, Arg::word("withscores", "WITHSCORES").optional()]),
+        doc: Doc::new(
+            "6.2.0",
+            "Lists the members that several sorted sets have in common.",
+            "O(N*K)+O(M*log(M)) for N members in the smallest of K sets and M in the result",
+            &[
+                Arg::new("numkeys", ArgKind::Integer),
+                Arg::key().multiple(),
+                WEIGHTS,
+                AGGREGATE,
+                Arg::word("withscores", "WITHSCORES").optional(),
+            ],
+        ),
         run: Run::Read(zinter),
     },
     Command {
@@ -36,7 +58,16 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::counted(1, &["RO", "access"])],
         group: Group::SortedSet,
         marks: Marks::MOVABLE_KEYS,
-        doc: Doc::new("6.2.0", "Lists the members of a sorted set that others do not have.", "O(N*K)+O(M*log(M)) for N members in the first of K sets and M in the result", &[Arg::new("numkeys", ArgKind::Integer), Arg::key().multiple(), Arg::word("withscores", "WITHSCORES").optional()]),
+        doc: Doc::new(
+            "6.2.0",
+            "Lists the members of a sorted set that others do not have.",
+            "O(N*K)+O(M*log(M)) for N members in the first of K sets and M in the result",
+            &[
+                Arg::new("numkeys", ArgKind::Integer),
+                Arg::key().multiple(),
+                Arg::word("withscores", "WITHSCORES").optional(),
+            ],
+        ),
         run: Run::Read(zdiff),
     },
     Command {
@@ -45,7 +76,16 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::counted(1, &["RO", "access"])],
         group: Group::SortedSet,
         marks: Marks::MOVABLE_KEYS,
-        doc: Doc::new("7.0.0", "Counts the members that several sorted sets have in common.", "O(N*K) for N members in the smallest of K sets", &[Arg::new("numkeys", ArgKind::Integer), Arg::key().multiple(), Arg::new("limit", ArgKind::Integer).token("LIMIT").optional()]),
+        doc: Doc::new(
+            "7.0.0",
+            "Counts the members that several sorted sets have in common.",
+            "O(N*K) for N members in the smallest of K sets",
+            &[
+                Arg::new("numkeys", ArgKind::Integer),
+                Arg::key().multiple(),
+                Arg::new("limit", ArgKind::Integer).token("LIMIT").optional(),
+            ],
+        ),
         run: Run::Read(zintercard),
     },
     Command {
@@ -54,7 +94,18 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["OW", "update"]), KeySpec::counted(2, &["RO", "access"])],
         group: Group::SortedSet,
         marks: Marks::GROWS.and(Marks::MOVABLE_KEYS),
-        doc: Doc::new("2.0.0", "Stores the members of any of several sorted sets in another key.", "O(N)+O(M*log(M)) for N members in all and M in the result", &[Arg::new("destination", ArgKind::Key(0)), Arg::new("numkeys", ArgKind::Integer), Arg::new("key", ArgKind::Key(1)).multiple(), WEIGHTS, AGGREGATE]),
+        doc: Doc::new(
+            "2.0.0",
+            "Stores the members of any of several sorted sets in another key.",
+            "O(N)+O(M*log(M)) for N members in all and M in the result",
+            &[
+                Arg::new("destination", ArgKind::Key(0)),
+                Arg::new("numkeys", ArgKind::Integer),
+                Arg::new("key", ArgKind::Key(1)).multiple(),
+                WEIGHTS,
+                AGGREGATE,
+            ],
+        ),
         run: Run::Write(zunionstore),
     },
     Command {
@@ -63,7 +114,18 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["OW", "update"]), KeySpec::counted(2, &["RO", "access"])],
         group: Group::SortedSet,
         marks: Marks::GROWS.and(Marks::MOVABLE_KEYS),
-        doc: Doc::new("2.0.0", "Stores the members that several sorted sets have in common in another key.", "O(N*K)+O(M*log(M)) for N members in the smallest of K sets and M in the result", &[Arg::new("destination", ArgKind::Key(0)), Arg::new("numkeys", ArgKind::Integer), Arg::new("key", ArgKind::Key(1)).multiple(), WEIGHTS, AGGREGATE]),
+        doc: Doc::new(
+            "2.0.0",
+            "Stores the members that several sorted sets have in common in another key.",
+            "O(N*K)+O(M*log(M)) for N members in the smallest of K sets and M in the result",
+            &[
+                Arg::new("destination", ArgKind::Key(0)),
+                Arg::new("numkeys", ArgKind::Integer),
+                Arg::new("key", ArgKind::Key(1)).multiple(),
+                WEIGHTS,
+                AGGREGATE,
+            ],
+        ),
         run: Run::Write(zinterstore),
     },
     Command {
@@ -72,13 +134,25 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["OW", "update"]), KeySpec::counted(2, &["RO", "access"])],
         group: Group::SortedSet,
         marks: Marks::GROWS.and(Marks::MOVABLE_KEYS),
-        doc: Doc::new("6.2.0", "Stores the members of a sorted set that others do not have in another key.", "O(N*K)+O(M*log(M)) for N members in the first of K sets and M in the result", &[Arg::new("destination", ArgKind::Key(0)), Arg::new("numkeys", ArgKind::Integer), Arg::new("key", ArgKind::Key(1)).multiple()]),
+        doc: Doc::new(
+            "6.2.0",
+            "Stores the members of a sorted set that others do not have in another key.",
+            "O(N*K)+O(M*log(M)) for N members in the first of K sets and M in the result",
+            &[
+                Arg::new("destination", ArgKind::Key(0)),
+                Arg::new("numkeys", ArgKind::Integer),
+                Arg::new("key", ArgKind::Key(1)).multiple(),
+            ],
+        ),
         run: Run::Write(zdiffstore),
     },
 ];
 
 const WEIGHTS: Arg = Arg::new("weight", ArgKind::Integer).token("WEIGHTS").optional().multiple();
-const AGGREGATE: Arg = Arg::new("aggregate", ArgKind::OneOf(&[Arg::word("sum", "SUM"), Arg::word("min", "MIN"), Arg::word("max", "MAX")])).token("AGGREGATE").optional();
+const AGGREGATE: Arg =
+    Arg::new("aggregate", ArgKind::OneOf(&[Arg::word("sum", "SUM"), Arg::word("min", "MIN"), Arg::word("max", "MAX")]))
+        .token("AGGREGATE")
+        .optional();
 /// How sorted sets are combined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Operation {
@@ -225,9 +299,7 @@ impl Form {
     fn combine(&self, view: &View<'_>, plan: Plan<'_>) -> Result<Vec<Scored>> {
         Ok(match self.operation {
             Operation::Union => combine::union(view, plan.sources, plan.aggregate)?,
-            Operation::Intersection | Operation::Count => {
-                combine::intersection(view, plan.sources, plan.aggregate)?
-            }
+            Operation::Intersection | Operation::Count => combine::intersection(view, plan.sources, plan.aggregate)?,
             Operation::Difference => combine::difference(view, &plan.sources)?,
         })
     }

@@ -20,7 +20,21 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RO", "access"])],
         group: Group::SortedSet,
         marks: Marks::NONE,
-        doc: Doc::new("1.2.0", "Lists the members of a range of indexes, scores or names.", "O(log(N)+M) for M members listed", &[Arg::key(), Arg::new("start", ArgKind::String), Arg::new("stop", ArgKind::String), SORT_BY.since("6.2.0"), Arg::word("rev", "REV").optional().since("6.2.0"), LIMIT.since("6.2.0"), Arg::word("withscores", "WITHSCORES").optional()]).history(&[("6.2.0", "Added the `REV`, `BYSCORE`, `BYLEX` and `LIMIT` options.")]),
+        doc: Doc::new(
+            "1.2.0",
+            "Lists the members of a range of indexes, scores or names.",
+            "O(log(N)+M) for M members listed",
+            &[
+                Arg::key(),
+                Arg::new("start", ArgKind::String),
+                Arg::new("stop", ArgKind::String),
+                SORT_BY.since("6.2.0"),
+                Arg::word("rev", "REV").optional().since("6.2.0"),
+                LIMIT.since("6.2.0"),
+                Arg::word("withscores", "WITHSCORES").optional(),
+            ],
+        )
+        .history(&[("6.2.0", "Added the `REV`, `BYSCORE`, `BYLEX` and `LIMIT` options.")]),
         run: Run::Read(zrange),
     },
     Command {
@@ -29,7 +43,20 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["OW", "update"]), KeySpec::at(2, &["RO", "access"])],
         group: Group::SortedSet,
         marks: Marks::GROWS,
-        doc: Doc::new("6.2.0", "Stores the members of a range of indexes, scores or names in another key.", "O(log(N)+M) for M members stored", &[Arg::new("dst", ArgKind::Key(0)), Arg::new("src", ArgKind::Key(1)), Arg::new("min", ArgKind::String), Arg::new("max", ArgKind::String), SORT_BY, Arg::word("rev", "REV").optional(), LIMIT]),
+        doc: Doc::new(
+            "6.2.0",
+            "Stores the members of a range of indexes, scores or names in another key.",
+            "O(log(N)+M) for M members stored",
+            &[
+                Arg::new("dst", ArgKind::Key(0)),
+                Arg::new("src", ArgKind::Key(1)),
+                Arg::new("min", ArgKind::String),
+                Arg::new("max", ArgKind::String),
+                SORT_BY,
+                Arg::word("rev", "REV").optional(),
+                LIMIT,
+            ],
+        ),
         run: Run::Write(zrangestore),
     },
     Command {
@@ -38,7 +65,18 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RO", "access"])],
         group: Group::SortedSet,
         marks: Marks::NONE,
-        doc: Doc::new("1.2.0", "Lists the members of a range of indexes, from the highest score down.", "O(log(N)+M) for M members listed", &[Arg::key(), Arg::new("start", ArgKind::Integer), Arg::new("stop", ArgKind::Integer), Arg::word("withscores", "WITHSCORES").optional()]).deprecated("6.2.0", "`ZRANGE` with the `REV` argument"),
+        doc: Doc::new(
+            "1.2.0",
+            "Lists the members of a range of indexes, from the highest score down.",
+            "O(log(N)+M) for M members listed",
+            &[
+                Arg::key(),
+                Arg::new("start", ArgKind::Integer),
+                Arg::new("stop", ArgKind::Integer),
+                Arg::word("withscores", "WITHSCORES").optional(),
+            ],
+        )
+        .deprecated("6.2.0", "`ZRANGE` with the `REV` argument"),
         run: Run::Read(zrevrange),
     },
     Command {
@@ -47,7 +85,20 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RO", "access"])],
         group: Group::SortedSet,
         marks: Marks::NONE,
-        doc: Doc::new("1.0.5", "Lists the members with scores in a range.", "O(log(N)+M) for M members listed", &[Arg::key(), Arg::new("min", ArgKind::Double), Arg::new("max", ArgKind::Double), Arg::word("withscores", "WITHSCORES").optional().since("2.0.0"), LIMIT]).history(&[("2.0.0", "Added the `WITHSCORES` modifier.")]).deprecated("6.2.0", "`ZRANGE` with the `BYSCORE` argument"),
+        doc: Doc::new(
+            "1.0.5",
+            "Lists the members with scores in a range.",
+            "O(log(N)+M) for M members listed",
+            &[
+                Arg::key(),
+                Arg::new("min", ArgKind::Double),
+                Arg::new("max", ArgKind::Double),
+                Arg::word("withscores", "WITHSCORES").optional().since("2.0.0"),
+                LIMIT,
+            ],
+        )
+        .history(&[("2.0.0", "Added the `WITHSCORES` modifier.")])
+        .deprecated("6.2.0", "`ZRANGE` with the `BYSCORE` argument"),
         run: Run::Read(zrangebyscore),
     },
     Command {
@@ -56,7 +107,20 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RO", "access"])],
         group: Group::SortedSet,
         marks: Marks::NONE,
-        doc: Doc::new("2.2.0", "Lists the members with scores in a range, from the highest score down.", "O(log(N)+M) for M members listed", &[Arg::key(), Arg::new("max", ArgKind::Double), Arg::new("min", ArgKind::Double), Arg::word("withscores", "WITHSCORES").optional(), LIMIT]).history(&[("2.1.6", "`min` and `max` can be exclusive.")]).deprecated("6.2.0", "`ZRANGE` with the `REV` and `BYSCORE` arguments"),
+        doc: Doc::new(
+            "2.2.0",
+            "Lists the members with scores in a range, from the highest score down.",
+            "O(log(N)+M) for M members listed",
+            &[
+                Arg::key(),
+                Arg::new("max", ArgKind::Double),
+                Arg::new("min", ArgKind::Double),
+                Arg::word("withscores", "WITHSCORES").optional(),
+                LIMIT,
+            ],
+        )
+        .history(&[("2.1.6", "`min` and `max` can be exclusive.")])
+        .deprecated("6.2.0", "`ZRANGE` with the `REV` and `BYSCORE` arguments"),
         run: Run::Read(zrevrangebyscore),
     },
     Command {
@@ -65,7 +129,13 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RO", "access"])],
         group: Group::SortedSet,
         marks: Marks::NONE,
-        doc: Doc::new("2.8.9", "Lists the members with names in a range.", "O(log(N)+M) for M members listed", &[Arg::key(), Arg::new("min", ArgKind::String), Arg::new("max", ArgKind::String), LIMIT]).deprecated("6.2.0", "`ZRANGE` with the `BYLEX` argument"),
+        doc: Doc::new(
+            "2.8.9",
+            "Lists the members with names in a range.",
+            "O(log(N)+M) for M members listed",
+            &[Arg::key(), Arg::new("min", ArgKind::String), Arg::new("max", ArgKind::String), LIMIT],
+        )
+        .deprecated("6.2.0", "`ZRANGE` with the `BYLEX` argument"),
         run: Run::Read(zrangebylex),
     },
     Command {
@@ -74,13 +144,25 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RO", "access"])],
         group: Group::SortedSet,
         marks: Marks::NONE,
-        doc: Doc::new("2.8.9", "Lists the members with names in a range, from the greatest name down.", "O(log(N)+M) for M members listed", &[Arg::key(), Arg::new("max", ArgKind::String), Arg::new("min", ArgKind::String), LIMIT]).deprecated("6.2.0", "`ZRANGE` with the `REV` and `BYLEX` arguments"),
+        doc: Doc::new(
+            "2.8.9",
+            "Lists the members with names in a range, from the greatest name down.",
+            "O(log(N)+M) for M members listed",
+            &[Arg::key(), Arg::new("max", ArgKind::String), Arg::new("min", ArgKind::String), LIMIT],
+        )
+        .deprecated("6.2.0", "`ZRANGE` with the `REV` and `BYLEX` arguments"),
         run: Run::Read(zrevrangebylex),
     },
 ];
 
-const SORT_BY: Arg = Arg::new("sortby", ArgKind::OneOf(&[Arg::word("byscore", "BYSCORE"), Arg::word("bylex", "BYLEX")])).optional();
-const LIMIT: Arg = Arg::new("offset_count", ArgKind::Block(&[Arg::new("offset", ArgKind::Integer), Arg::new("count", ArgKind::Integer)])).token("LIMIT").optional();
+const SORT_BY: Arg =
+    Arg::new("sortby", ArgKind::OneOf(&[Arg::word("byscore", "BYSCORE"), Arg::word("bylex", "BYLEX")])).optional();
+const LIMIT: Arg = Arg::new(
+    "offset_count",
+    ArgKind::Block(&[Arg::new("offset", ArgKind::Integer), Arg::new("count", ArgKind::Integer)]),
+)
+.token("LIMIT")
+.optional();
 /// What the ends of a range are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum By {

@@ -26,7 +26,12 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RO", "access"])],
         group: Group::SortedSet,
         marks: Marks::FAST,
-        doc: Doc::new("1.2.0", "Tells the score of a member.", "O(1)", &[Arg::key(), Arg::new("member", ArgKind::String)]),
+        doc: Doc::new(
+            "1.2.0",
+            "Tells the score of a member.",
+            "O(1)",
+            &[Arg::key(), Arg::new("member", ArgKind::String)],
+        ),
         run: Run::Read(zscore),
     },
     Command {
@@ -35,7 +40,12 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RO", "access"])],
         group: Group::SortedSet,
         marks: Marks::FAST,
-        doc: Doc::new("6.2.0", "Tells the scores of several members.", "O(M) for M members", &[Arg::key(), Arg::new("member", ArgKind::String).multiple()]),
+        doc: Doc::new(
+            "6.2.0",
+            "Tells the scores of several members.",
+            "O(M) for M members",
+            &[Arg::key(), Arg::new("member", ArgKind::String).multiple()],
+        ),
         run: Run::Read(zmscore),
     },
     Command {
@@ -44,7 +54,13 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RO", "access"])],
         group: Group::SortedSet,
         marks: Marks::FAST,
-        doc: Doc::new("2.0.0", "Tells how many members have a lower score than one, or the same and a lesser name.", "O(log(N))", &[Arg::key(), Arg::new("member", ArgKind::String), Arg::word("withscore", "WITHSCORE").optional()]).history(&[("7.2.0", "Added the optional `WITHSCORE` argument.")]),
+        doc: Doc::new(
+            "2.0.0",
+            "Tells how many members have a lower score than one, or the same and a lesser name.",
+            "O(log(N))",
+            &[Arg::key(), Arg::new("member", ArgKind::String), Arg::word("withscore", "WITHSCORE").optional()],
+        )
+        .history(&[("7.2.0", "Added the optional `WITHSCORE` argument.")]),
         run: Run::Read(zrank),
     },
     Command {
@@ -53,7 +69,13 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RO", "access"])],
         group: Group::SortedSet,
         marks: Marks::FAST,
-        doc: Doc::new("2.0.0", "Tells how many members have a higher score than one, or the same and a greater name.", "O(log(N))", &[Arg::key(), Arg::new("member", ArgKind::String), Arg::word("withscore", "WITHSCORE").optional()]).history(&[("7.2.0", "Added the optional `WITHSCORE` argument.")]),
+        doc: Doc::new(
+            "2.0.0",
+            "Tells how many members have a higher score than one, or the same and a greater name.",
+            "O(log(N))",
+            &[Arg::key(), Arg::new("member", ArgKind::String), Arg::word("withscore", "WITHSCORE").optional()],
+        )
+        .history(&[("7.2.0", "Added the optional `WITHSCORE` argument.")]),
         run: Run::Read(zrevrank),
     },
     Command {
@@ -62,7 +84,12 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RO", "access"])],
         group: Group::SortedSet,
         marks: Marks::FAST,
-        doc: Doc::new("2.0.0", "Counts the members with scores in a range.", "O(log(N))", &[Arg::key(), Arg::new("min", ArgKind::Double), Arg::new("max", ArgKind::Double)]),
+        doc: Doc::new(
+            "2.0.0",
+            "Counts the members with scores in a range.",
+            "O(log(N))",
+            &[Arg::key(), Arg::new("min", ArgKind::Double), Arg::new("max", ArgKind::Double)],
+        ),
         run: Run::Read(zcount),
     },
     Command {
@@ -71,7 +98,12 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RO", "access"])],
         group: Group::SortedSet,
         marks: Marks::FAST,
-        doc: Doc::new("2.8.9", "Counts the members with names in a range.", "O(log(N))", &[Arg::key(), Arg::new("min", ArgKind::String), Arg::new("max", ArgKind::String)]),
+        doc: Doc::new(
+            "2.8.9",
+            "Counts the members with names in a range.",
+            "O(log(N))",
+            &[Arg::key(), Arg::new("min", ArgKind::String), Arg::new("max", ArgKind::String)],
+        ),
         run: Run::Read(zlexcount),
     },
 ];

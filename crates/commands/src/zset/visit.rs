@@ -29,7 +29,18 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RO", "access"])],
         group: Group::SortedSet,
         marks: Marks::NONE,
-        doc: Doc::new("2.8.0", "Lists the members of a sorted set and their scores, a few with each call.", "O(1) for every call, O(N) for all calls until the cursor is 0 again", &[Arg::key(), Arg::new("cursor", ArgKind::Integer), Arg::new("pattern", ArgKind::Pattern).token("MATCH").optional(), Arg::new("count", ArgKind::Integer).token("COUNT").optional()]).tips(&["nondeterministic_output"]),
+        doc: Doc::new(
+            "2.8.0",
+            "Lists the members of a sorted set and their scores, a few with each call.",
+            "O(1) for every call, O(N) for all calls until the cursor is 0 again",
+            &[
+                Arg::key(),
+                Arg::new("cursor", ArgKind::Integer),
+                Arg::new("pattern", ArgKind::Pattern).token("MATCH").optional(),
+                Arg::new("count", ArgKind::Integer).token("COUNT").optional(),
+            ],
+        )
+        .tips(&["nondeterministic_output"]),
         run: Run::Read(zscan),
     },
     Command {
@@ -38,7 +49,23 @@ pub(crate) static COMMANDS: &[Command] = &[
         keys: &[KeySpec::first(&["RO", "access"])],
         group: Group::SortedSet,
         marks: Marks::NONE,
-        doc: Doc::new("6.2.0", "Tells members of a sorted set at random.", "O(M) for M members", &[Arg::key(), Arg::new("options", ArgKind::Block(&[Arg::new("count", ArgKind::Integer), Arg::word("withscores", "WITHSCORES").optional()])).optional()]).tips(&["nondeterministic_output"]),
+        doc: Doc::new(
+            "6.2.0",
+            "Tells members of a sorted set at random.",
+            "O(M) for M members",
+            &[
+                Arg::key(),
+                Arg::new(
+                    "options",
+                    ArgKind::Block(&[
+                        Arg::new("count", ArgKind::Integer),
+                        Arg::word("withscores", "WITHSCORES").optional(),
+                    ]),
+                )
+                .optional(),
+            ],
+        )
+        .tips(&["nondeterministic_output"]),
         run: Run::Read(zrandmember),
     },
 ];

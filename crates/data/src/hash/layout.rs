@@ -5,8 +5,8 @@
 //! | inline | no parts, body: form (1), entries        | in the header, in the order in which they were added               |
 //! | parts  | parts, body: form (1), fields (8)        | in `elements`, one record each; their times in `scores`            |
 //!
-//! The form's bits: 0 TIMES, 1 TABLE. TIMES: fields have, or have had, times of their own. TABLE: Redis would keep the hash in a hash table, and not
-//! in a listpack; nothing but `OBJECT ENCODING` goes by it.
+//! The form's bits: 0 TIMES, 1 TABLE. TIMES: fields have, or have had, times of their own. TABLE: Redis would keep the
+//! hash in a hash table, and not in a listpack; nothing but `OBJECT ENCODING` goes by it.
 //!
 //! | record                | key's suffix                  | value                                                     |
 //! |-----------------------|-------------------------------|-----------------------------------------------------------|
@@ -14,8 +14,9 @@
 //! | field in `elements`   | hash (4), field               | tag (1), time (8) if the tag is 1 and not 0, value (rest)  |
 //! | time in `scores`      | time (8), field               | empty                                                     |
 //!
-//! A time is a Unix time in ms; a field is alive through the millisecond that it names. What is packed is drawn in [`crate::packed`]. On disk:
-//! changing any of it needs a new format version. Integers are big-endian, but for packed ones.
+//! A time is a Unix time in ms; a field is alive through the millisecond that it names. What is packed is drawn in
+//! [`crate::packed`]. On disk: changing any of it needs a new format version. Integers are big-endian, but for packed
+//! ones.
 
 use std::ops::Range;
 
@@ -84,8 +85,8 @@ pub fn entry_len(form: Form, entry: &Entry<'_>) -> usize {
     packed::packed_len(entry.field.len()) + packed::packed_len(entry.value.len()) + time_len
 }
 
-/// The entries of an inline body, each with where its bytes lie in the body. Ends early, with [`Entries::is_whole`] false, where the bytes
-/// make no sense.
+/// The entries of an inline body, each with where its bytes lie in the body. Ends early, with [`Entries::is_whole`]
+/// false, where the bytes make no sense.
 #[derive(Clone, Debug)]
 pub struct Entries<'a> {
     body: &'a [u8],

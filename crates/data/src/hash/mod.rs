@@ -1,9 +1,10 @@
 //! Hashes: fields with values, each of which may have a time of its own at which it is gone.
 //!
-//! A small hash lies in its key's header, in the order in which its fields were added; a large one has a record for each field. [`layout`] draws
-//! both, and a hash goes from the one to the other once. Expiry of fields is exact: a field is gone for every read after its time, whether or not
-//! it was removed. Removing is done by whoever writes next, and by the expirer, which finds the hash by the time in its header
-//! ([`crate::Meta::element_expire_at_ms`]); a hash whose last field goes is removed with it.
+//! A small hash lies in its key's header, in the order in which its fields were added; a large one has a record for
+//! each field. [`layout`] draws both, and a hash goes from the one to the other once. Expiry of fields is exact: a
+//! field is gone for every read after its time, whether or not it was removed. Removing is done by whoever writes next,
+//! and by the expirer, which finds the hash by the time in its header ([`crate::Meta::element_expire_at_ms`]); a hash
+//! whose last field goes is removed with it.
 
 pub mod layout;
 
@@ -74,8 +75,8 @@ pub fn read<'v>(view: &View<'v>, key: &[u8]) -> Result<Option<Hash<'v>>> {
     Hash::new(found).map(Some)
 }
 
-/// Removes fields that have expired, at most `limit` of them, and the key if none is left. `meta` is what [`Tx::find`] returned for it. Returns how many it
-/// removed.
+/// Removes fields that have expired, at most `limit` of them, and the key if none is left. `meta` is what [`Tx::find`]
+/// returned for it. Returns how many it removed.
 pub(crate) fn expire_fields(tx: &mut Tx<'_>, key: &[u8], meta: Meta, limit: usize) -> Result<usize> {
     let mut edit = Edit::open(tx, key, Some(meta))?;
     let removed = edit.purge(limit)?;
@@ -168,8 +169,8 @@ impl<'v> Hash<'v> {
         }
     }
 
-    /// Visits some fields from a cursor on, about `limit` of them, or all fields of a small hash. Returns the cursor to go on from, 0 at the end. A
-    /// field that is there from the first call to the last is visited.
+    /// Visits some fields from a cursor on, about `limit` of them, or all fields of a small hash. Returns the cursor to
+    /// go on from, 0 at the end. A field that is there from the first call to the last is visited.
     pub fn scan(
         &self,
         view: &View<'_>,

@@ -9,7 +9,8 @@ use crate::view::View;
 use super::layout::{self, Entry};
 use super::{Hash, Place, has_expired};
 
-/// Draws that may meet expired fields before all fields are walked through instead. The expirer is about to remove them.
+/// Draws that may meet expired fields before all fields are walked through instead. The expirer is about to remove
+/// them.
 const DRAWS_MAX: usize = 64;
 /// Different fields are drawn one by one if they are at most this part of all; otherwise all fields are walked through.
 const DRAWN_PART: u64 = 3;

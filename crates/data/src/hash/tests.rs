@@ -116,6 +116,18 @@ fn a_large_hash_has_a_record_for_each_field_and_writes_what_changes() {
 }
 
 #[test]
+fn a_hash_becomes_large_by_a_longer_value_in_the_place_of_another() {
+    let mut db = Db::new();
+    set(&mut db, "a", b"1");
+    set(&mut db, "b", b"2");
+    assert!(!set(&mut db, "a", &[b'x'; 2000]));
+    assert!(meta(&db).is_some_and(|meta| meta.parts.is_some()));
+    db.commit();
+    let expected = [(b"a".to_vec(), (vec![b'x'; 2000], None)), (b"b".to_vec(), (b"2".to_vec(), None))];
+    assert_eq!(contents(&db), Fields::from(expected));
+}
+
+#[test]
 fn a_large_hash_is_deleted_by_its_header_alone() {
     let mut db = Db::new();
     edit(&mut db, |edit| {

@@ -153,6 +153,15 @@ impl Inline {
         }
     }
 
+    /// The member at an index.
+    pub(super) fn nth(&self, index: u64) -> Option<Vec<u8>> {
+        let index = usize::try_from(index).ok()?;
+        match self {
+            Inline::Integers(integers) => integers.get(index).map(|number| number.to_string().into_bytes()),
+            Inline::Strings { packed, .. } => packed::strings(packed).nth(index).map(<[u8]>::to_vec),
+        }
+    }
+
     pub(super) fn insert(&mut self, limits: &Limits, member: &[u8]) -> Inserted {
         match self {
             Inline::Integers(integers) => {

@@ -10,6 +10,7 @@ pub mod layout;
 
 mod combine;
 mod inline;
+mod pools;
 mod random;
 mod write;
 
@@ -25,6 +26,7 @@ pub use combine::{Sources, difference, intersection, union};
 pub use inline::Gathered;
 use layout::Body;
 pub use layout::Encoding;
+pub(crate) use pools::Pools;
 pub use write::{Operation, add, move_member, pop, pop_many, remove, replace};
 
 /// A set that is there. Nothing of it is copied until it is asked for.

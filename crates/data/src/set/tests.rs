@@ -279,6 +279,30 @@ fn members_are_drawn_fairly_in_every_form() {
 }
 
 #[test]
+fn members_are_popped_fairly_whatever_was_added_and_removed_meanwhile() {
+    const LEN: u64 = 200;
+    let mut db = Db::new();
+    db.limit(0, 0, 0);
+    let mut first: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
+    let mut later = first.clone();
+    let members: Vec<Vec<u8>> = (0..LEN).map(number).collect();
+    for round in 0..LEN * 20 {
+        db.add(b"s", &members.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        *first.entry(pop(&mut db.tx(), b"s").expect("pop").expect("a member")).or_default() += 1;
+        pop_many(&mut db.tx(), b"s", 1 + round % 3).expect("pop");
+        *later.entry(pop(&mut db.tx(), b"s").expect("pop").expect("a member")).or_default() += 1;
+        if round % 100 == 0 {
+            db.commit();
+        }
+    }
+    for counts in [first, later] {
+        // 0.001 of fair draws exceed this.
+        let chi_square = chi_square(&counts, LEN as usize);
+        assert!(chi_square < 268.0, "{chi_square}");
+    }
+}
+
+#[test]
 fn a_sample_has_no_member_twice_and_all_if_there_are_no_more() {
     let mut db = Db::new();
     for n in 0..1000 {

@@ -88,15 +88,11 @@ pub fn move_member(tx: &mut Tx<'_>, from: &[u8], to: &[u8], member: &[u8]) -> Re
 /// Removes a member at random, all equally likely. None if there is no set.
 pub fn pop(tx: &mut Tx<'_>, key: &[u8]) -> Result<Option<Vec<u8>>> {
     let Some(old) = tx.find_kind(key, Kind::Set)? else { return Ok(None) };
-    let member = {
-        let view = tx.view();
-        let Some(set) = find(&view, key)? else { return Ok(None) };
-        set.draw(&view)?
-    };
     let mut draft = Draft::load(tx, key)?;
-    draft.remove(tx, &member)?;
+    let mut popped = None;
+    draft.pop(tx, 1, |member| popped = Some(member.to_vec()))?;
     draft.write(tx, key, Some(old))?;
-    Ok(Some(member))
+    Ok(popped)
 }
 
 /// Removes `count` members at random, or all if there are no more, every choice equally likely. Returns how many, and the
@@ -125,6 +121,11 @@ pub fn pop_many(tx: &mut Tx<'_>, key: &[u8], count: u64) -> Result<(u64, Vec<u8>
             }
             draft.write(tx, key, Some(old))?;
         }
+        Remainder::All => {
+            let mut draft = Draft::load(tx, key)?;
+            draft.pop(tx, count, |member| packed::push(&mut popped, member))?;
+            draft.write(tx, key, Some(old))?;
+        }
     }
     Ok((count.min(len), popped))
 }
@@ -136,6 +137,8 @@ enum Remainder {
     New(Gathered),
     /// What is left after their removal.
     Rest,
+    /// Nothing was taken out yet: so few are better drawn one by one.
+    All,
 }
 
 /// Chooses the members that are popped.
@@ -149,6 +152,9 @@ fn take_out(tx: &Tx<'_>, set: &Set<'_>, count: u64, popped: &mut Vec<u8>) -> Res
         return Ok(Remainder::Nothing);
     }
     if (set.len() - count).saturating_mul(REMAINDER_RATIO) > count {
+        if !set.is_walk_cheaper(count) {
+            return Ok(Remainder::All);
+        }
         set.sample(&view, count, |member| packed::push(popped, member))?;
         return Ok(Remainder::Rest);
     }
@@ -291,6 +297,37 @@ impl Draft {
                 Ok(is_there)
             }
         }
+    }
+
+    /// Removes `count` members at random, of at least as many that there are.
+    fn pop(&mut self, tx: &mut Tx<'_>, count: u64, mut visit: impl FnMut(&[u8])) -> Result<()> {
+        let Draft::Parts { parts, .. } = *self else {
+            let Draft::Inline(inline) = self else { return Ok(()) };
+            for _ in 0..count {
+                let Some(member) = inline.nth(tx.turn().random_below(inline.len() as u64)) else { return Ok(()) };
+                inline.remove(&member);
+                visit(&member);
+            }
+            return Ok(());
+        };
+        let pools = tx.keyspace().popped_next();
+        let mut drawn = pools.take(parts.version, self.len());
+        let mut left = count;
+        while left > 0 {
+            let Some(member) = drawn.pop() else {
+                drawn = members::draw_neighbours(&tx.view(), parts, self.len())?;
+                if drawn.is_empty() {
+                    return Err(parts.unreadable());
+                }
+                continue;
+            };
+            if self.remove(tx, &member)? {
+                visit(&member);
+                left -= 1;
+            }
+        }
+        pools.keep(parts.version, self.len(), drawn);
+        Ok(())
     }
 
     fn become_hashtable(&mut self, tx: &mut Tx<'_>, key: &[u8]) -> Result<()> {

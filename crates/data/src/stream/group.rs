@@ -66,11 +66,7 @@ pub fn destroy_group(tx: &mut Tx<'_>, stream: &mut Stream, name: &[u8]) -> Resul
 }
 
 /// Visits the groups, in the order of their names.
-pub fn walk_groups(
-    view: &View<'_>,
-    stream: &Stream,
-    mut visit: impl FnMut(&[u8], Group) -> Result<()>,
-) -> Result<()> {
+pub fn walk_groups(view: &View<'_>, stream: &Stream, mut visit: impl FnMut(&[u8], Group) -> Result<()>) -> Result<()> {
     if stream.header.groups == 0 {
         return Ok(());
     }

@@ -138,9 +138,20 @@ mod tests {
         ] {
             assert_eq!(StreamId::parse(text, 9), Some(expected), "{}", text.escape_ascii());
         }
-        for text in
-            [&b""[..], b"-", b"+", b"1-", b"-1", b"1--1", b"1-2-3", b"x", b"1 -2", b"1-*", b"18446744073709551616", b"\0"]
-        {
+        for text in [
+            &b""[..],
+            b"-",
+            b"+",
+            b"1-",
+            b"-1",
+            b"1--1",
+            b"1-2-3",
+            b"x",
+            b"1 -2",
+            b"1-*",
+            b"18446744073709551616",
+            b"\0",
+        ] {
             assert_eq!(StreamId::parse(text, 9), None, "{}", text.escape_ascii());
         }
         assert_eq!(StreamId::parse(&[b'0'; 128], 0), None);

@@ -361,11 +361,8 @@ pub fn encode_consumer(consumer: &Consumer) -> Vec<u8> {
 /// The consumer of a record.
 pub fn decode_consumer(value: &[u8]) -> Option<Consumer> {
     let mut reader = Reader(value);
-    let consumer = Consumer {
-        seen_ms: reader.u64()?,
-        active_ms: reader.array().map(i64::from_be_bytes)?,
-        pending: reader.u64()?,
-    };
+    let consumer =
+        Consumer { seen_ms: reader.u64()?, active_ms: reader.array().map(i64::from_be_bytes)?, pending: reader.u64()? };
     reader.end(consumer)
 }
 

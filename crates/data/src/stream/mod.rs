@@ -30,8 +30,8 @@ pub use engine::Direction;
 pub use add::{NewId, add, next_id, set_last_id};
 pub use group::{OpenGroup, create_group, destroy_group, find_group, walk_consumers, walk_groups};
 pub use id::{ID_TEXT_MAX, StreamId};
-pub use layout::{Consumer, Group, Header, Pending};
 pub use lag::lag;
+pub use layout::{Consumer, Group, Header, Pending};
 pub use pending::{Delivery, find_delivery, walk_pending};
 pub use trim::{Bound, Trim, delete, trim};
 

@@ -54,19 +54,21 @@ pub fn trim(tx: &mut Tx<'_>, stream: &mut Stream, trim: &Trim) -> Result<u64> {
         return Ok(0);
     }
     let whole = whole_nodes(&tx.view(), stream, trim)?;
-    let next = whole.next;
-    let mut removed = whole.entries;
+    let (mut removed, mut first_left) = (whole.entries, None);
     if whole.nodes > 0 {
-        remove_nodes(tx, stream, &whole)?;
+        first_left = remove_nodes(tx, stream, &whole)?;
     }
-    if let Some(node) = next
+    if let Some(node) = whole.next
         && !trim.approximate
     {
-        removed += remove_oldest(tx, stream, node, trim.to)?;
+        let (oldest, left) = remove_oldest(tx, stream, node, trim.to)?;
+        removed += oldest;
+        first_left = left.or(first_left);
     }
-    if removed > 0 {
-        let from = next.map_or(StreamId::MAX, |node| node.first);
-        update_first_id(&tx.view(), stream, from)?;
+    match (first_left, whole.next) {
+        _ if removed == 0 => {}
+        (Some(id), _) if stream.header.length > 0 => stream.header.first_id = id,
+        (_, next) => update_first_id(&tx.view(), stream, next.map_or(StreamId::MAX, |node| node.first))?,
     }
     Ok(removed)
 }
@@ -149,9 +151,9 @@ fn whole_nodes(view: &View<'_>, stream: &Stream, trim: &Trim) -> Result<Whole> {
     Ok(whole)
 }
 
-/// Takes out nodes with their entries.
-fn remove_nodes(tx: &mut Tx<'_>, stream: &mut Stream, whole: &Whole) -> Result<()> {
-    let (parts, first) = (stream.parts, stream.header.first_id);
+/// Takes out nodes with their entries. Returns the first entry that is left, if it came across it.
+fn remove_nodes(tx: &mut Tx<'_>, stream: &mut Stream, whole: &Whole) -> Result<Option<StreamId>> {
+    let (parts, first, mut first_left) = (stream.parts, stream.header.first_id, None);
     if whole.entries > DELETES_MAX {
         tx.sweep_parts(parts, &layout::entry_suffix(first), &layout::after_entry(whole.last));
         if let Some(head) = stream.header.head {
@@ -159,7 +161,8 @@ fn remove_nodes(tx: &mut Tx<'_>, stream: &mut Stream, whole: &Whole) -> Result<(
         }
         stream.header.swept_id = stream.header.swept_id.max(whole.last);
     } else {
-        let entries = ids_in(&tx.view(), stream, (first, whole.last), u64::MAX)?;
+        let (entries, left) = oldest(&tx.view(), stream, (first, whole.last), u64::MAX)?;
+        first_left = left;
         entries.into_iter().for_each(|id| tx.remove_part(parts, &layout::entry_suffix(id)));
         whole.records.iter().for_each(|&first| tx.remove_part(parts, &layout::node_suffix(first)));
     }
@@ -171,25 +174,29 @@ fn remove_nodes(tx: &mut Tx<'_>, stream: &mut Stream, whole: &Whole) -> Result<(
         Some(_) if header.nodes <= 1 => header.head = None,
         Some(next) => begin_with(tx, stream, next),
     }
-    Ok(())
+    Ok(first_left)
 }
 
-/// Takes the oldest entries out of the first node, which stays. Returns how many.
-fn remove_oldest(tx: &mut Tx<'_>, stream: &mut Stream, mut node: Node, to: Bound) -> Result<u64> {
+/// Takes the oldest entries out of the first node, which stays. Returns how many, and the first that is left, if it came across
+/// it.
+fn remove_oldest(tx: &mut Tx<'_>, stream: &mut Stream, mut node: Node, to: Bound) -> Result<(u64, Option<StreamId>)> {
     let (end, count) = match to {
         Bound::Length(max) => (node.last, stream.header.length.saturating_sub(max)),
         Bound::Id(id) => (id.previous().unwrap_or(StreamId::MIN).min(node.last), u64::MAX),
     };
-    let ids = if count == 0 { Vec::new() } else { ids_in(&tx.view(), stream, (node.first, end), count)? };
+    if count == 0 {
+        return Ok((0, None));
+    }
+    let (ids, left) = oldest(&tx.view(), stream, (node.first, end), count)?;
     if ids.is_empty() {
-        return Ok(0);
+        return Ok((0, left));
     }
     let removed = ids.len() as u64;
     ids.into_iter().for_each(|id| tx.remove_part(stream.parts, &layout::entry_suffix(id)));
     node.delete(removed as u32);
     put_node(tx, stream, node);
     stream.header.length = stream.header.length.saturating_sub(removed);
-    Ok(removed)
+    Ok((removed, left))
 }
 
 /// Notes that an entry is gone from its node. A node is gone with its last live entry.
@@ -264,14 +271,23 @@ fn put_node(tx: &mut Tx<'_>, stream: &mut Stream, node: Node) {
     }
 }
 
-/// The ids of the first entries of a range, so many of them at most.
-fn ids_in(view: &View<'_>, stream: &Stream, range: (StreamId, StreamId), count: u64) -> Result<Vec<StreamId>> {
-    let mut ids = Vec::new();
-    stream.walk(view, range, Direction::Forward, &mut Progress::default(), |entry| {
-        ids.push(entry.id);
-        Ok((ids.len() as u64) < count)
+/// The ids of the first entries of a range, so many of them at most, and the id of the entry that follows them.
+fn oldest(
+    view: &View<'_>,
+    stream: &Stream,
+    (from, to): (StreamId, StreamId),
+    count: u64,
+) -> Result<(Vec<StreamId>, Option<StreamId>)> {
+    let (mut ids, mut next) = (Vec::new(), None);
+    stream.walk(view, (from, StreamId::MAX), Direction::Forward, &mut Progress::default(), |entry| {
+        if entry.id <= to && (ids.len() as u64) < count {
+            ids.push(entry.id);
+        } else {
+            next = Some(entry.id);
+        }
+        Ok(next.is_none())
     })?;
-    Ok(ids)
+    Ok((ids, next))
 }
 
 /// Finds the first entry anew, which is not below an id.

@@ -6,10 +6,14 @@ use std::collections::HashMap;
 
 use crate::error::{Error, Result};
 use crate::header::Kind;
+use crate::set::Set;
 use crate::view::View;
 
 use super::read::Visit;
 use super::{Scored, Zset, layout};
+
+/// The score that each member of a plain set has.
+const SET_SCORE: f64 = 1.0;
 
 /// What becomes of the scores that a member has in several sources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +30,8 @@ pub enum Aggregate {
 pub enum Source<'v> {
     /// A sorted set.
     Zset(Zset<'v>),
+    /// A set, whose members all have the score 1.
+    Set(Set<'v>),
 }
 
 /// A source, and what its scores are multiplied by. An absent key is a source without members.
@@ -42,6 +48,7 @@ impl<'v> Source<'v> {
         let Some(found) = view.read(key)? else { return Ok(None) };
         match found.meta.kind {
             Kind::Zset => Ok(Some(Source::Zset(Zset::new(found)?))),
+            Kind::Set => Ok(Some(Source::Set(Set::new(found)?))),
             _ => Err(Error::WrongType),
         }
     }
@@ -50,6 +57,7 @@ impl<'v> Source<'v> {
     pub fn len(&self) -> u64 {
         match self {
             Source::Zset(zset) => zset.len(),
+            Source::Set(set) => set.len(),
         }
     }
 
@@ -61,12 +69,14 @@ impl<'v> Source<'v> {
     fn score(&self, view: &View<'_>, member: &[u8]) -> Result<Option<f64>> {
         match self {
             Source::Zset(zset) => zset.score(view, member),
+            Source::Set(set) => Ok(set.contains(view, member)?.then_some(SET_SCORE)),
         }
     }
 
     fn each(&self, view: &View<'_>, visit: Visit<'_>) -> Result<()> {
         match self {
             Source::Zset(zset) => zset.each(view, visit),
+            Source::Set(set) => set.visit(view, |member| visit(member, SET_SCORE)),
         }
     }
 }
@@ -152,11 +162,7 @@ impl Weighted<'_> {
 }
 
 /// Visits the members that all sources have, with their scores in each, until `visit` says stop (by false).
-fn each_common(
-    view: &View<'_>,
-    sources: &[Weighted<'_>],
-    visit: &mut dyn FnMut(&[u8], &[f64]) -> bool,
-) -> Result<()> {
+fn each_common(view: &View<'_>, sources: &[Weighted<'_>], visit: &mut dyn FnMut(&[u8], &[f64]) -> bool) -> Result<()> {
     let all: Option<Vec<_>> = sources.iter().map(|weighted| weighted.source.as_ref()).collect();
     let Some((first, others)) = all.as_deref().and_then(<[_]>::split_first) else { return Ok(()) };
     admit(view, first.len())?;

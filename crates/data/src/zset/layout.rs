@@ -12,7 +12,6 @@
 //! |--------|-------|-------------------------------------------------------------------------------|
 //! | count  | 8     | members                                                                       |
 //! | height | 1     | levels of the counted index                                                   |
-//! | top    | 4     | records of its highest level; members, if it has no level                     |
 //! | low    | 8     | a place that no member's is below: a walk from the front begins here           |
 //! | high   | 8     | a place that no member's is above                                             |
 //!
@@ -20,9 +19,14 @@
 //! |------------|-------------------------------------|------------------------------------------------|
 //! | `elements` | hash (4), member: [`crate::members`]| score (8), a double's bits                     |
 //! | `scores`   | 0, place (8), member: a *row*       | empty, or `-` if the score is -0               |
-//! | `scores`   | level (1), boundary                 | children, and above level 1 rows, as LEB128    |
+//! | `scores`   | level (1), boundary: a *node*       | how many children (1), then the children       |
+//!
+//! A child of a node is its boundary, a string of [`crate::packed`], and how many rows it has, as LEB128. What nodes are for is
+//! said in the module `rank`.
 //!
 //! On disk: changing any of it needs a new format version. Integers are big-endian.
+
+use std::ops::Range;
 
 use crate::packed;
 
@@ -30,13 +34,13 @@ use crate::packed;
 pub const INLINE_LEN_MAX: usize = 1024;
 /// The tag of rows in `scores`; those of the index are above it.
 pub const ROW: u8 = 0;
-/// Levels that an index has at most: with 32 children or more each, enough for all that fits on a disk.
+/// Levels that an index has at most: with dozens of children each, far more than any has.
 pub const HEIGHT_MAX: u8 = 32;
 
 const INLINE: u8 = 0;
 const LISTPACK: u8 = 1;
 const SKIPLIST: u8 = 2;
-const SHAPE_LEN: usize = 29;
+const SHAPE_LEN: usize = 25;
 const PLACE_LEN: usize = 8;
 /// The value of a row whose score is -0, which has the place of 0.
 const NEGATIVE_ZERO: &[u8] = b"-";
@@ -51,8 +55,6 @@ pub struct Shape {
     pub count: u64,
     /// Levels of the index.
     pub height: u8,
-    /// Records of the highest level.
-    pub top: u32,
     /// No member's place is below.
     pub low: u64,
     /// No member's place is above.
@@ -79,9 +81,8 @@ pub fn encode_shape(shape: &Shape) -> [u8; 1 + SHAPE_LEN] {
     body[0] = if shape.is_listpack { LISTPACK } else { SKIPLIST };
     body[1..9].copy_from_slice(&shape.count.to_be_bytes());
     body[9] = shape.height;
-    body[10..14].copy_from_slice(&shape.top.to_be_bytes());
-    body[14..22].copy_from_slice(&shape.low.to_be_bytes());
-    body[22..30].copy_from_slice(&shape.high.to_be_bytes());
+    body[10..18].copy_from_slice(&shape.low.to_be_bytes());
+    body[18..26].copy_from_slice(&shape.high.to_be_bytes());
     body
 }
 
@@ -96,13 +97,11 @@ pub fn decode_body(body: &[u8]) -> Option<Body<'_>> {
     }
     let (count, rest) = rest.split_first_chunk::<8>()?;
     let (&height, rest) = rest.split_first()?;
-    let (top, rest) = rest.split_first_chunk::<4>()?;
     let (low, high) = rest.split_first_chunk::<PLACE_LEN>()?;
     let shape = Shape {
         is_listpack: form == LISTPACK,
         count: u64::from_be_bytes(*count),
         height,
-        top: u32::from_be_bytes(*top),
         low: u64::from_be_bytes(*low),
         high: u64::from_be_bytes(high.try_into().ok()?),
     };
@@ -173,21 +172,50 @@ pub fn index_key(level: u8, boundary: &[u8]) -> Vec<u8> {
     key
 }
 
-/// The value of an index record.
-pub fn encode_counts(level: u8, children: u64, rows: u64) -> Vec<u8> {
-    let mut value = Vec::with_capacity(8);
-    packed::push_number(&mut value, children);
-    if level > 1 {
-        packed::push_number(&mut value, rows);
-    }
-    value
+/// A child of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Child<'a> {
+    /// Where it begins.
+    pub boundary: &'a [u8],
+    /// How many rows it has.
+    pub rows: u64,
+    /// Where it lies in the node's value.
+    pub bytes: Range<usize>,
 }
 
-/// Children and rows in the value of an index record.
-pub fn decode_counts(level: u8, mut value: &[u8]) -> Option<(u64, u64)> {
-    let children = packed::take_number(&mut value)?;
-    let rows = if level > 1 { packed::take_number(&mut value)? } else { children };
-    value.is_empty().then_some((children, rows))
+/// The children of a node, in order. Ends early where the bytes make no sense.
+#[derive(Clone, Debug)]
+pub struct Children<'a> {
+    value: &'a [u8],
+    at: usize,
+    left: u8,
+}
+
+/// The children in the value of a node.
+pub fn children(value: &[u8]) -> Children<'_> {
+    Children { value, at: 1, left: value.first().copied().unwrap_or(0) }
+}
+
+/// Appends a child to the value of a node; its number of children is not touched.
+pub fn push_child(into: &mut Vec<u8>, boundary: &[u8], rows: u64) {
+    packed::push(into, boundary);
+    packed::push_number(into, rows);
+}
+
+impl<'a> Iterator for Children<'a> {
+    type Item = Child<'a>;
+
+    fn next(&mut self) -> Option<Child<'a>> {
+        self.left = self.left.checked_sub(1)?;
+        let mut rest = self.value.get(self.at..)?;
+        let len = usize::try_from(packed::take_number(&mut rest)?).ok()?;
+        let (boundary, after) = rest.split_at_checked(len)?;
+        rest = after;
+        let rows = packed::take_number(&mut rest)?;
+        let bytes = self.at..self.value.len() - rest.len();
+        self.at = bytes.end;
+        Some(Child { boundary, rows, bytes })
+    }
 }
 
 /// Appends an entry to the body of an inline set.
@@ -220,8 +248,8 @@ mod tests {
         push_entry(&mut body, 1.0, b"ab");
         push_entry(&mut body, -1.0, b"");
         assert_eq!(body, b"\x00\x0a\xbf\xf0\0\0\0\0\0\0ab\x08\x40\x0f\xff\xff\xff\xff\xff\xff");
-        let shape = Shape { is_listpack: false, count: 0x0102, height: 3, top: 4, low: 5, high: 6 };
-        let expected = b"\x02\0\0\0\0\0\0\x01\x02\x03\0\0\0\x04\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0\x06";
+        let shape = Shape { is_listpack: false, count: 0x0102, height: 3, low: 5, high: 6 };
+        let expected = b"\x02\0\0\0\0\0\0\x01\x02\x03\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0\x06";
         assert_eq!(encode_shape(&shape), *expected);
         assert_eq!(encode_shape(&Shape { is_listpack: true, ..shape })[0], 1);
         assert_eq!(encode_score(1.5), [0x3f, 0xf8, 0, 0, 0, 0, 0, 0]);
@@ -229,13 +257,17 @@ mod tests {
         assert_eq!((row_value(0.0), row_value(-0.0), row_value(-1.0)), (&b""[..], &b"-"[..], &b""[..]));
         assert_eq!(row(-0.0, b"m"), row(0.0, b"m"));
         assert_eq!(index_key(1, b"b"), b"\x01b");
-        assert_eq!(encode_counts(1, 200, 200), b"\xc8\x01");
-        assert_eq!(encode_counts(2, 3, 200), b"\x03\xc8\x01");
+        let mut node = vec![2];
+        push_child(&mut node, b"", 5);
+        push_child(&mut node, b"ab", 200);
+        assert_eq!(node, b"\x02\x00\x05\x02ab\xc8\x01");
+        let read: Vec<_> = children(&node).map(|child| (child.boundary, child.rows, child.bytes)).collect();
+        assert_eq!(read, [(&b""[..], 5, 1..3), (&b"ab"[..], 200, 3..8)]);
     }
 
     #[test]
     fn a_body_of_no_known_form_is_refused() {
-        for body in [&b""[..], b"\x03", b"\x01", b"\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"] {
+        for body in [&b""[..], b"\x03", b"\x01", b"\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"] {
             assert_eq!(decode_body(body), None, "{body:?}");
         }
     }
@@ -264,20 +296,14 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_decoded_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..60), level in 0u8..4) {
+        fn any_bytes_are_decoded_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
             if let Some(Body::Large(shape)) = decode_body(&bytes) {
                 prop_assert_eq!(&encode_shape(&shape)[..], &bytes[..]);
             }
             decode_row(&bytes, &bytes);
             decode_score(&bytes);
             decode_entry(&bytes);
-            decode_counts(level, &bytes);
-        }
-
-        #[test]
-        fn counts_read_back(level in 1u8..5, children in any::<u64>(), rows in any::<u64>()) {
-            let rows = if level == 1 { children } else { rows };
-            prop_assert_eq!(decode_counts(level, &encode_counts(level, children, rows)), Some((children, rows)));
+            children(&bytes).for_each(drop);
         }
     }
 }

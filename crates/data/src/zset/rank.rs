@@ -1,149 +1,136 @@
 //! The counted index: which rank a row has, and which row a rank, in logarithmic time.
 //!
-//! Over the rows of a large sorted set lie *levels* of records, in the same family as the rows. A record of level 1 stands for a
-//! run of rows, one of level 2 for a run of records of level 1, and so on; its key is the *boundary* at which its run begins, its
-//! value how many children and how many rows the run has. So a rank is what lies left of one path from the top down, and a
-//! change of a row changes the counts of one path.
+//! The rows of a large sorted set are divided into *runs*. Over them lies a tree of *nodes*, in the same family as the rows: a node
+//! of level 1 knows where its runs begin and how many rows each has, a node of level 2 the same of nodes of level 1, and so on. So
+//! a rank is what lies left of one path from the top down, and a change of a row changes the counts on one path. A node is found by
+//! its *boundary*, where its first run begins.
 //!
 //! ```text
-//! level 2   ""(300 rows) ............................... "m"(150) ........
-//! level 1   ""(100)     "c"(110)        "h"(90)          "m"(80)   "t"(70)
-//! rows      a b b1 ...  c1 c3 d ...     h h2 i ...       m1 n ...  t u ...
+//! level 2   "": ("" 210) ("h" 90) ("m" 150)
+//! level 1   "": ("" 50) ("c" 60) ("d2" 40) ("f" 60)     "h": ("h" 40) ("k" 50)     "m": ("m" 80) ("t" 70)
+//! rows      a b b1 ...  c1 c3 d    d3 e       f ...          h h2 i      k k5           m1 n      t u ...
 //! ```
 //!
 //! What always holds, and makes it work:
-//! - the first record of each level has the empty boundary, so that every row is within a run;
-//! - a boundary of a level is one of the level below too, so that runs nest;
-//! - a run has at most [`CHILDREN_MAX`] children: one more, and it is split in its middle;
-//! - a run without rows is removed, unless it is the first of the run above and that is not empty.
+//! - the highest level has one node; its boundary is empty, as is that of the first node of each level;
+//! - the first child of a node has the node's boundary, so that every row lies in a run;
+//! - a run has at most [`RUN_ROWS_MAX`] rows, a node at most [`CHILDREN_MAX`] children: one more, and it is split in its middle;
+//! - a child without rows is removed, unless it is the first one.
 //!
-//! [`Shape`] in the header has the height and how many records the highest level has; with up to [`CHILDREN_MAX`] rows there
-//! is no level at all. A boundary is a row or a part of one from its beginning, without the tag.
+//! [`Shape`] in the header has the height; with up to [`RUN_ROWS_MAX`] rows there is no node at all. A boundary is a row or a part of
+//! one from its beginning, without the tag.
 
 use engine::{Direction, Family};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::key::Parts;
 use crate::tx::Tx;
-use crate::view::{PartCursor, View};
+use crate::view::View;
 
 use super::layout::{self, HEIGHT_MAX, Shape};
 
-/// Children of a run at most; a split leaves half of them on each side.
-pub(crate) const CHILDREN_MAX: u64 = 128;
-/// Children of a run where many are written in order: room is left for some more.
-const CHILDREN_BUILT: usize = 96;
+mod node;
 
-/// One record of the index.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Run {
-    boundary: Vec<u8>,
-    children: u64,
-    rows: u64,
-}
+use node::Node;
+
+/// Rows of a run at most; a split leaves half of them on each side.
+pub(super) const RUN_ROWS_MAX: u64 = 64;
+/// Rows of a run where many are written in order: room is left for some more.
+const RUN_ROWS_BUILT: u64 = 48;
+/// Children of a node at most.
+pub(super) const CHILDREN_MAX: usize = 96;
+/// Children of a node where many are written in order.
+const CHILDREN_BUILT: usize = 72;
 
 /// Counts a row that was written. It is the caller who counts it in [`Shape::count`].
 pub(crate) fn insert(tx: &mut Tx<'_>, parts: Parts, shape: &mut Shape, row: &[u8]) -> Result<()> {
-    // How many children the level above has gained.
-    let mut gained = 1;
-    for level in 1..=shape.height {
-        let mut run = find(&tx.view(), parts, level, row)?;
-        run.rows += 1;
-        run.children += gained;
-        gained = 0;
-        if run.children > CHILDREN_MAX {
-            let right = split(&tx.view(), parts, level, &mut run)?;
-            put(tx, parts, level, &right);
-            gained = 1;
+    if shape.height == 0 {
+        if shape.count + 1 > RUN_ROWS_MAX {
+            let mut root = Node::of(Vec::new(), &[(Vec::new(), shape.count + 1)]);
+            split_run(&tx.view(), parts, &mut root, &[])?;
+            shape.height = 1;
+            root.put(tx, parts, 1);
         }
-        put(tx, parts, level, &run);
-    }
-    shape.top += gained as u32;
-    if u64::from(shape.top) <= CHILDREN_MAX || shape.height >= HEIGHT_MAX {
         return Ok(());
     }
-    let rows = if shape.height == 0 { u64::from(shape.top) } else { shape.count + 1 };
-    let mut left = Run { boundary: Vec::new(), children: u64::from(shape.top), rows };
-    let right = split(&tx.view(), parts, shape.height + 1, &mut left)?;
-    shape.height += 1;
-    shape.top = 2;
-    put(tx, parts, shape.height, &left);
-    put(tx, parts, shape.height, &right);
+    let mut path = Path::to(&tx.view(), parts, shape, row)?;
+    // What the level above gains: the right half of a node.
+    let mut gained: Option<(Vec<u8>, u64)> = None;
+    for (level, node) in (1u8..).zip(path.nodes.iter_mut().rev()) {
+        let rows = node.add(row, 1).ok_or_else(|| parts.unreadable())?;
+        if level == 1 && rows > RUN_ROWS_MAX {
+            split_run(&tx.view(), parts, node, row)?;
+        }
+        if let Some((boundary, rows)) = gained.take() {
+            node.divide(row, boundary, rows).ok_or_else(|| parts.unreadable())?;
+        }
+        if node.len() > CHILDREN_MAX {
+            let right = node.split().ok_or_else(|| parts.unreadable())?;
+            gained = Some((right.boundary.clone(), right.rows()));
+            right.put(tx, parts, level);
+        }
+        node.put(tx, parts, level);
+    }
+    if let Some((boundary, rows)) = gained
+        && shape.height < HEIGHT_MAX
+    {
+        shape.height += 1;
+        let left = (shape.count + 1).checked_sub(rows).ok_or_else(|| parts.unreadable())?;
+        Node::of(Vec::new(), &[(Vec::new(), left), (boundary, rows)]).put(tx, parts, shape.height);
+    }
     Ok(())
 }
 
 /// No longer counts rows that are removed: `count` of them, all in the run of `row`; see [`run_len`].
-pub(crate) fn remove(tx: &mut Tx<'_>, parts: Parts, shape: &mut Shape, row: &[u8], count: u64) -> Result<()> {
-    let view = tx.view();
-    let mut path: Vec<Run> = (1..=shape.height).map(|level| find(&view, parts, level, row)).collect::<Result<_>>()?;
-    let mut lost = count;
-    for at in 0..path.len() {
-        let level = at as u8 + 1;
-        let above = path.get(at + 1).map(|run| run.boundary.clone());
-        let run = &mut path[at];
-        run.children = run.children.checked_sub(lost).ok_or_else(|| parts.unreadable())?;
-        run.rows = run.rows.checked_sub(count).ok_or_else(|| parts.unreadable())?;
-        let is_first = run.boundary.is_empty() || above.is_some_and(|boundary| boundary == run.boundary);
-        lost = u64::from(run.rows == 0 && !is_first);
-        if lost == 0 {
-            put(tx, parts, level, run);
-        } else {
-            // Below it only first runs are left, which have the same boundary.
-            for level in 1..=level {
-                tx.delete_record(Family::Scores, parts, &layout::index_key(level, &run.boundary));
+pub(crate) fn remove(tx: &mut Tx<'_>, parts: Parts, shape: &Shape, row: &[u8], count: u64) -> Result<()> {
+    if shape.height == 0 {
+        return Ok(());
+    }
+    let mut path = Path::to(&tx.view(), parts, shape, row)?;
+    for (level, node) in (1u8..).zip(path.nodes.iter_mut().rev()) {
+        let (boundary, left) = node.subtract(row, count).ok_or_else(|| parts.unreadable())?;
+        if left == 0 && level == 1 {
+            // A run is nothing but an entry here: the next one can begin where it did.
+            node.forget_run(row);
+        } else if left == 0 && boundary != node.boundary {
+            node.forget(row);
+            // Of a node without rows only its first child is left, and of that only its first, all with the same boundary.
+            for level in 1..level {
+                tx.delete_record(Family::Scores, parts, &layout::index_key(level, &boundary));
             }
         }
+        node.put(tx, parts, level);
     }
-    shape.top = u32::try_from(lost).ok().and_then(|lost| shape.top.checked_sub(lost)).ok_or_else(|| parts.unreadable())?;
+    // What was put for a node that is forgotten above is deleted after it, as the levels are gone through upwards.
     Ok(())
 }
 
 /// Counts a row that was written in the place of another, which is removed.
 pub(crate) fn relocate(tx: &mut Tx<'_>, parts: Parts, shape: &mut Shape, from: &[u8], to: &[u8]) -> Result<()> {
-    if shape.height == 0 {
-        return Ok(());
-    }
-    let view = tx.view();
-    let (old, new) = (find(&view, parts, 1, from)?, find(&view, parts, 1, to)?);
-    if old.boundary == new.boundary {
+    if shape.height == 0 || Path::to(&tx.view(), parts, shape, from)?.leads_to(to) {
         return Ok(());
     }
     remove(tx, parts, shape, from, 1)?;
     // As long as the row is neither here nor there, it is not counted.
     let mut without = Shape { count: shape.count - 1, ..*shape };
     insert(tx, parts, &mut without, to)?;
-    *shape = Shape { count: shape.count, ..without };
+    shape.height = without.height;
     Ok(())
 }
 
 /// How many of these rows, in ascending order, lie in the run of the first.
 pub(crate) fn run_len(view: &View<'_>, parts: Parts, shape: &Shape, rows: &[Vec<u8>]) -> Result<usize> {
     let Some(first) = rows.first().filter(|_| shape.height > 0) else { return Ok(rows.len()) };
-    let from = after(&at_level(1, first));
-    let mut cursor = view.records(Family::Scores, parts, &from, Some(&[2]), Direction::Forward)?;
-    Ok(match cursor.next()? {
-        Some((next, _)) => rows.partition_point(|row| row[1..] < next[1..]).max(1),
-        None => rows.len(),
-    })
+    let path = Path::to(view, parts, shape, first)?;
+    Ok(rows.partition_point(|row| path.leads_to(row)).max(1))
 }
 
 /// How many rows lie before a row, or before the place where it would be.
 pub(crate) fn count_before(view: &View<'_>, parts: Parts, shape: &Shape, bound: &[u8]) -> Result<u64> {
-    let (mut boundary, mut before) = (Vec::new(), 0u64);
-    for level in (1..=shape.height).rev() {
-        let (from, to) = (layout::index_key(level, &boundary), after(&at_level(level, bound)));
-        let mut cursor = view.records(Family::Scores, parts, &from, Some(&to), Direction::Forward)?;
-        let mut last = None;
-        while let Some((key, rows)) = next_run(&mut cursor, parts, level)? {
-            before += last.unwrap_or(0);
-            last = Some(rows);
-            boundary.clear();
-            boundary.extend_from_slice(&key[1..]);
-        }
-        last.ok_or_else(|| parts.unreadable())?;
-    }
-    let from = first_row(shape, &boundary);
+    let path = Path::to(view, parts, shape, bound)?;
+    let from = first_row(shape, &path.begin);
     let mut cursor = view.records(Family::Scores, parts, &from, Some(bound), Direction::Forward)?;
+    let mut before = path.before;
     while cursor.next()?.is_some() {
         before += 1;
     }
@@ -154,17 +141,16 @@ pub(crate) fn count_before(view: &View<'_>, parts: Parts, shape: &Shape, bound: 
 pub(crate) fn seek(view: &View<'_>, parts: Parts, shape: &Shape, rank: u64) -> Result<(Vec<u8>, u64)> {
     let (mut boundary, mut left) = (Vec::new(), rank);
     for level in (1..=shape.height).rev() {
-        let from = layout::index_key(level, &boundary);
-        let mut cursor = view.records(Family::Scores, parts, &from, Some(&[level + 1]), Direction::Forward)?;
-        loop {
-            let Some((key, rows)) = next_run(&mut cursor, parts, level)? else { return Err(parts.unreadable()) };
-            if left < rows {
-                boundary.clear();
-                boundary.extend_from_slice(&key[1..]);
+        let node = Node::read(view, parts, level, boundary)?;
+        let mut found = None;
+        for child in node.children() {
+            if left < child.rows {
+                found = Some(child.boundary.to_vec());
                 break;
             }
-            left -= rows;
+            left -= child.rows;
         }
+        boundary = found.ok_or_else(|| parts.unreadable())?;
     }
     Ok((first_row(shape, &boundary), left))
 }
@@ -172,7 +158,8 @@ pub(crate) fn seek(view: &View<'_>, parts: Parts, shape: &Shape, rank: u64) -> R
 /// Makes the index of rows that are written in ascending order, one after the other.
 #[derive(Default)]
 pub(crate) struct Builder {
-    runs: Vec<Run>,
+    /// Where each run begins, and its rows.
+    runs: Vec<(Vec<u8>, u64)>,
     last: Vec<u8>,
     rows: u64,
 }
@@ -180,87 +167,86 @@ pub(crate) struct Builder {
 impl Builder {
     /// Counts the next row.
     pub(crate) fn push(&mut self, row: &[u8]) {
-        let is_full = self.runs.last().is_none_or(|run| run.children as usize >= CHILDREN_BUILT);
-        if is_full {
-            let boundary = if self.runs.is_empty() { Vec::new() } else { separator(&self.last, row) };
-            self.runs.push(Run { boundary, children: 0, rows: 0 });
-        }
-        if let Some(run) = self.runs.last_mut() {
-            run.children += 1;
-            run.rows += 1;
+        match self.runs.last_mut().filter(|(_, rows)| *rows < RUN_ROWS_BUILT) {
+            Some((_, rows)) => *rows += 1,
+            None => {
+                let boundary = if self.runs.is_empty() { Vec::new() } else { separator(&self.last, row) };
+                self.runs.push((boundary, 1));
+            }
         }
         self.rows += 1;
         self.last.clear();
         self.last.extend_from_slice(row);
     }
 
-    /// Writes the index; height and top go into the shape.
+    /// Writes the index; its height goes into the shape.
     pub(crate) fn finish(self, tx: &mut Tx<'_>, parts: Parts, shape: &mut Shape) {
-        (shape.height, shape.top) = (0, self.rows as u32);
-        if self.rows <= CHILDREN_MAX {
+        shape.height = 0;
+        if self.rows <= RUN_ROWS_MAX {
             return;
         }
-        let mut runs = self.runs;
-        loop {
+        let mut below = self.runs;
+        while shape.height == 0 || below.len() > 1 {
             shape.height += 1;
-            shape.top = runs.len() as u32;
-            runs.iter().for_each(|run| put(tx, parts, shape.height, run));
-            if runs.len() as u64 <= CHILDREN_MAX {
-                return;
-            }
-            let above = runs.chunks(CHILDREN_BUILT).map(|children| Run {
-                boundary: children[0].boundary.clone(),
-                children: children.len() as u64,
-                rows: children.iter().map(|run| run.rows).sum(),
-            });
-            runs = above.collect();
+            let nodes = below.chunks(CHILDREN_BUILT).map(|children| Node::of(children[0].0.clone(), children));
+            let nodes: Vec<Node> = nodes.collect();
+            nodes.iter().for_each(|node| node.put(tx, parts, shape.height));
+            below = nodes.into_iter().map(|node| (node.boundary.clone(), node.rows())).collect();
         }
     }
 }
 
-/// The run of a level that a row lies in.
-fn find(view: &View<'_>, parts: Parts, level: u8, row: &[u8]) -> Result<Run> {
-    let to = after(&at_level(level, row));
-    let mut cursor = view.records(Family::Scores, parts, &[level], Some(&to), Direction::Backward)?;
-    let Some((key, value)) = cursor.next()? else { return Err(parts.unreadable()) };
-    let (children, rows) = layout::decode_counts(level, value).ok_or_else(|| parts.unreadable())?;
-    Ok(Run { boundary: key[1..].to_vec(), children, rows })
+/// The nodes above a row, from the highest level down, and the run that it lies in.
+struct Path {
+    nodes: Vec<Node>,
+    /// Rows before the run.
+    before: u64,
+    /// The boundary of the run.
+    begin: Vec<u8>,
+    /// That of the next run, if there is one.
+    end: Option<Vec<u8>>,
 }
 
-/// Divides a run in its middle: it keeps the left half, what comes back is the right one.
-fn split(view: &View<'_>, parts: Parts, level: u8, run: &mut Run) -> Result<Run> {
-    let kept = run.children / 2;
-    let from = layout::index_key(level - 1, &run.boundary);
-    let mut cursor = view.records(Family::Scores, parts, &from, Some(&[level]), Direction::Forward)?;
-    let (mut rows, mut last) = (0, Vec::new());
+impl Path {
+    fn to(view: &View<'_>, parts: Parts, shape: &Shape, row: &[u8]) -> Result<Path> {
+        let mut path =
+            Path { nodes: Vec::with_capacity(usize::from(shape.height)), before: 0, begin: Vec::new(), end: None };
+        for level in (1..=shape.height).rev() {
+            let node = Node::read(view, parts, level, std::mem::take(&mut path.begin))?;
+            let mut chosen = None;
+            for child in node.children() {
+                if *child.boundary > row[1..] {
+                    path.end = Some(child.boundary.to_vec());
+                    break;
+                }
+                path.before += chosen.replace(child).map_or(0, |last| last.rows);
+            }
+            path.begin = chosen.ok_or_else(|| parts.unreadable())?.boundary.to_vec();
+            path.nodes.push(node);
+        }
+        Ok(path)
+    }
+
+    /// True if another row, which is not below, lies in the same run; or one that is below and in it.
+    fn leads_to(&self, row: &[u8]) -> bool {
+        row[1..] >= self.begin[..] && self.end.as_ref().is_none_or(|end| row[1..] < end[..])
+    }
+}
+
+/// Divides the run of a row in its middle, in a node of level 1.
+fn split_run(view: &View<'_>, parts: Parts, node: &mut Node, row: &[u8]) -> Result<()> {
+    let run = node.child(row).map(|child| (child.boundary.to_vec(), child.rows));
+    let (boundary, rows) = run.ok_or_else(|| parts.unreadable())?;
+    let from = layout::index_key(layout::ROW, &boundary);
+    let mut cursor = view.records(Family::Scores, parts, &from, Some(&[layout::ROW + 1]), Direction::Forward)?;
+    let (kept, mut last) = (rows / 2, Vec::new());
     for _ in 0..kept {
-        let Some((key, value)) = cursor.next()? else { return Err(parts.unreadable()) };
-        rows += match level {
-            1 => 1,
-            _ => layout::decode_counts(level - 1, value).ok_or_else(|| parts.unreadable())?.1,
-        };
+        let Some((key, _)) = cursor.next()? else { return Err(parts.unreadable()) };
         last.clear();
         last.extend_from_slice(key);
     }
-    let Some((key, _)) = cursor.next()? else { return Err(parts.unreadable()) };
-    let boundary = if level == 1 { separator(&last, key) } else { key[1..].to_vec() };
-    let rest = run.rows.checked_sub(rows).ok_or_else(|| parts.unreadable())?;
-    let right = Run { boundary, children: run.children - kept, rows: rest };
-    (run.children, run.rows) = (kept, rows);
-    Ok(right)
-}
-
-fn put(tx: &mut Tx<'_>, parts: Parts, level: u8, run: &Run) {
-    let value = layout::encode_counts(level, run.children, run.rows);
-    tx.put_record(Family::Scores, parts, &layout::index_key(level, &run.boundary), value);
-}
-
-/// Key and rows of the next record of a level.
-fn next_run<'c>(cursor: &'c mut PartCursor<'_>, parts: Parts, level: u8) -> Result<Option<(&'c [u8], u64)>> {
-    let Some((key, value)) = cursor.next()? else { return Ok(None) };
-    let unreadable: Error = parts.unreadable();
-    let (_, rows) = layout::decode_counts(level, value).ok_or(unreadable)?;
-    Ok(Some((key, rows)))
+    let Some((next, _)) = cursor.next()? else { return Err(parts.unreadable()) };
+    node.divide(row, separator(&last, next), rows - kept).ok_or_else(|| parts.unreadable())
 }
 
 /// The suffix of the first row that a run can have. Before the lowest place there are none, though perhaps what remains of
@@ -268,11 +254,6 @@ fn next_run<'c>(cursor: &'c mut PartCursor<'_>, parts: Parts, level: u8) -> Resu
 fn first_row(shape: &Shape, boundary: &[u8]) -> Vec<u8> {
     let low = layout::row_bound(shape.low);
     if *boundary < low[1..] { low.to_vec() } else { layout::index_key(layout::ROW, boundary) }
-}
-
-/// A row as the boundary of a level.
-fn at_level(level: u8, row: &[u8]) -> Vec<u8> {
-    layout::index_key(level, &row[1..])
 }
 
 /// The first suffix after another.

@@ -194,8 +194,7 @@ pub(super) fn ranks(view: &View<'_>, parts: Parts, shape: &Shape, part: &Part<'_
         return Ok(ranks.start.min(end)..end);
     }
     let Some((from, to)) = rows(view, parts, shape, part)? else { return Ok(0..0) };
-    let (start, end) =
-        (rank::count_before(view, parts, shape, &from)?, rank::count_before(view, parts, shape, &to)?);
+    let (start, end) = (rank::count_before(view, parts, shape, &from)?, rank::count_before(view, parts, shape, &to)?);
     Ok(start..end.max(start))
 }
 

@@ -194,8 +194,7 @@ impl<'k> Editor<'k> {
 
     /// Removes up to so many members from one end, and returns them in the order in which they were there.
     pub fn pop(&mut self, tx: &mut Tx<'_>, end: End, count: u64) -> Result<Vec<Scored>> {
-        let selection =
-            Selection { part: Part::Ranks(0..count), reverse: end == End::Max, offset: 0, limit: u64::MAX };
+        let selection = Selection { part: Part::Ranks(0..count), reverse: end == End::Max, offset: 0, limit: u64::MAX };
         match &mut self.members {
             Members::Inline(body) => {
                 let mut popped = Vec::new();
@@ -291,7 +290,7 @@ pub fn store(tx: &mut Tx<'_>, key: &[u8], old: Option<Meta>, members: &[Scored])
 /// Writes the records of a new large set, in order.
 fn new_large<'a>(tx: &mut Tx<'_>, key: &[u8], entries: impl Iterator<Item = (f64, &'a [u8])>) -> (Parts, Shape) {
     let parts = tx.new_parts(key);
-    let mut shape = Shape { is_listpack: false, count: 0, height: 0, top: 0, low: 0, high: 0 };
+    let mut shape = Shape { is_listpack: false, count: 0, height: 0, low: 0, high: 0 };
     let mut index = rank::Builder::default();
     for (score, member) in entries {
         let row = layout::row(score, member);

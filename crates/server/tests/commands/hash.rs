@@ -1,4 +1,5 @@
-//! Hashes: fields of small and of large ones, numbers in them, walks, random fields, and fields with times of their own.
+//! Hashes: fields of small and of large ones, numbers in them, walks, random fields, and fields with times of their
+//! own.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};

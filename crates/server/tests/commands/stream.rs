@@ -53,10 +53,7 @@ fn ids_grow() {
             ("XLEN s", ":4"),
             ("XADD zero 0-* a 1", "$0-1"),
             ("XADD end 18446744073709551615-18446744073709551615 a 1", "$18446744073709551615-18446744073709551615"),
-            (
-                "XADD end * a 1",
-                "-ERR The stream has exhausted the last possible ID, unable to add more items",
-            ),
+            ("XADD end * a 1", "-ERR The stream has exhausted the last possible ID, unable to add more items"),
             ("XADD s 0-0 a 1", "-ERR The ID specified in XADD must be greater than 0-0"),
             ("XADD s NOMKSTREAM 8 a 1", "$8-0"),
             ("XADD none NOMKSTREAM * a 1", "nil"),
@@ -86,7 +83,7 @@ fn ranges() {
             ("XREVRANGE s + - COUNT 1", "[[$5-0 [$n $5]]]"),
             ("XRANGE s 4 2", "[]"),
             ("XRANGE none - +", "[]"),
-            ("XRANGE s - (0", "-ERR invalid end ID for the interval"),
+            ("XRANGE s - (0-0", "-ERR invalid end ID for the interval"),
             ("XRANGE s - + COUNT x", "-ERR value is not an integer or out of range"),
             ("XRANGE s - + LIMIT 1", SYNTAX),
         ]);
@@ -156,7 +153,7 @@ fn the_last_id_can_be_set() {
             ),
             ("XSETID s 9 ENTRIESADDED 20 MAXDELETEDID 2-2", "+OK"),
             ("XADD s 9 a 1", NOT_GREATER),
-            ("XADD s * a 1", "$9-1"),
+            ("XADD s 9-* a 1", "$9-1"),
             ("XSETID none 1", "-ERR no such key"),
         ]);
     });
@@ -185,7 +182,8 @@ fn reading_several_streams() {
         db.check_refused(&["XREAD STREAMS s x", "XREAD STREAMS s -"], INVALID_ID);
         db.check_refused(&["XREAD COUNT 1 BLOCK 1", "XREAD BOGUS 1 2"], SYNTAX);
         if db.server.since((7, 2)) {
-            let refused = "-ERR Unbalanced 'xread' list of streams: for each stream key an ID or '$' must be specified.";
+            let refused =
+                "-ERR Unbalanced 'xread' list of streams: for each stream key an ID or '$' must be specified.";
             db.check("XREAD STREAMS s t 0", refused);
         }
         if db.server.since((7, 4)) || db.server.is_catamaran_or_skip("XREAD with +") {
@@ -366,8 +364,8 @@ fn nodes_are_trimmed_as_redis_trims_them() {
             db.check(&format!("XADD long {n} field {}", "x".repeat(150)), &format!("${n}-0"));
         }
         let keys = field(&db.call("XINFO STREAM long"), "radix-tree-keys").to_string();
-        assert_eq!(keys, ":5");
-        db.check("XTRIM long MAXLEN ~ 50", ":48");
+        assert_eq!(keys, ":4");
+        db.check("XTRIM long MAXLEN ~ 50", ":50");
     });
 }
 

@@ -153,6 +153,11 @@ const LIST_KEYS: [&[u8]; 6] = [b"list:1", b"list:2", b"list:3", b"list:4", b"{ta
 const ELEMENTS_MAX: usize = 80;
 /// Keys that only HyperLogLogs use.
 const HLL_KEYS: [&[u8]; 4] = [b"hll:1", b"hll:2", b"hll:3", b"hll:absent"];
+/// Keys that are streams, most of the time.
+const STREAM_KEYS: [&[u8]; 6] = [b"stream:1", b"stream:1", b"stream:2", b"stream:2", b"stream:3", b"stream:absent"];
+
+const GROUPS: [&[u8]; 4] = [b"group", b"group", b"g", b"another group"];
+const CONSUMERS: [&[u8]; 4] = [b"alice", b"bob", b"c", b""];
 /// Keys that are mostly hashes, so that they have time to grow.
 const HASH_KEYS: [&[u8]; 5] = [b"hash:1", b"hash:2", b"hash:3", b"hash:{tag}", b"hash:absent"];
 
@@ -310,7 +315,7 @@ impl Generator {
             "lexkey" if random.percent(96) => random.pick(&LEX_KEYS).to_vec(),
             "geokey" if random.percent(96) => random.pick(&GEO_KEYS).to_vec(),
             "zkey" | "lexkey" | "geokey" => random.pick(&KEYS).to_vec(),
-            "member" => self.member(),
+            "zmember" => self.zset_member(),
             "score" => self.score(),
             "zmany" => {
                 args.pop();
@@ -325,7 +330,9 @@ impl Generator {
             "rank" => random.pick(&INTEGERS).to_vec(),
             "smallint" if random.percent(95) => random.between(-2, 30).to_string().into_bytes(),
             "smallint" => random.pick(&JUNK).to_vec(),
-            "lon" if random.percent(97) => format!("{}.{}", random.between(-179, 179), random.below(10_000)).into_bytes(),
+            "lon" if random.percent(97) => {
+                format!("{}.{}", random.between(-179, 179), random.below(10_000)).into_bytes()
+            }
             "lat" if random.percent(97) => format!("{}.{}", random.between(-84, 84), random.below(10_000)).into_bytes(),
             "lon" | "lat" => random.pick(&FLOATS).to_vec(),
             "radius" if random.percent(95) => random.below(6_000).to_string().into_bytes(),
@@ -343,7 +350,7 @@ impl Generator {
     }
 
     /// One of about two hundred names, and now and then one that is too long for a listpack.
-    fn member(&mut self) -> Vec<u8> {
+    fn zset_member(&mut self) -> Vec<u8> {
         match self.random.below(40) {
             0 => self.any_value(),
             1 => vec![b'm'; 60 + self.random.below(10)],
@@ -388,6 +395,8 @@ impl Generator {
             args.push(format!("f{number}").into_bytes());
             let value = self.letters(20);
             args.push(value);
+            4..=6 => [b"[".as_slice(), &self.zset_member()].concat(),
+            _ => [b"(".as_slice(), &self.zset_member()].concat(),
         }
     }
 

@@ -11,25 +11,21 @@
 //!
 //! The result is one JSON object on standard output; times are microseconds. `send_delay_*` says how much later than due the
 //! requests left, which is this program's own share (or the server's, where it no longer reads its sockets).
-//! Not a benchmark of throughput: that is `redis-benchmark`'s.
+//! Not a benchmark of throughput: that is `redis-benchmark`'s, and [`load`](../load/index.html)'s.
 
-use hdrhistogram::Histogram;
 use std::io;
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
-use testkit::{Client, Options, Random, Template};
+use testkit::{Blanks, Client, Latencies, Options, Template, json_object};
 
 const USAGE: &str = "latency [--host H] [--port P] [--rate PER_SECOND] [--seconds S] [--command TEMPLATE] [--http PATH] [--clients N] \
                      [--password P] [--seed N] [--histogram]";
 
-/// Longest latency that is told apart from longer ones; a request that waits beyond it after the last was due is given up.
-const LATENCY_LIMIT: Duration = Duration::from_secs(60);
 /// Sleeping ends late by about this much; the rest of the wait is spun.
 const SLEEP_OVERSHOOT: Duration = Duration::from_micros(80);
 /// Between connecting and the first request, so that all threads are there.
 const LEAD: Duration = Duration::from_millis(50);
-const SIGNIFICANT_DIGITS: u8 = 3;
 
 fn main() -> ExitCode {
     let plan = match Plan::from_arguments() {
@@ -71,9 +67,9 @@ enum Question {
 }
 
 impl Question {
-    fn write(&self, random: &mut Random, out: &mut Vec<u8>) {
+    fn write(&self, blanks: &mut Blanks, out: &mut Vec<u8>) {
         match self {
-            Question::Command(template) => template.fill(random, out),
+            Question::Command(template) => template.fill(blanks, out),
             Question::Http(path) => {
                 out.extend_from_slice(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
             }
@@ -134,8 +130,8 @@ impl Plan {
 
 /// What one connection, or all of them together, measured.
 struct Measured {
-    latencies_us: Histogram<u64>,
-    send_delays_us: Histogram<u64>,
+    latencies: Latencies,
+    send_delays: Latencies,
     errors: u64,
     unanswered: u64,
     failure: Option<io::Error>,
@@ -144,17 +140,13 @@ struct Measured {
 impl Measured {
     fn new() -> io::Result<Measured> {
         Ok(Measured {
-            latencies_us: histogram()?,
-            send_delays_us: histogram()?,
+            latencies: Latencies::new()?,
+            send_delays: Latencies::new()?,
             errors: 0,
             unanswered: 0,
             failure: None,
         })
     }
-}
-
-fn histogram() -> io::Result<Histogram<u64>> {
-    Histogram::new_with_bounds(1, LATENCY_LIMIT.as_micros() as u64, SIGNIFICANT_DIGITS).map_err(io::Error::other)
 }
 
 fn run(plan: &Plan) -> io::Result<String> {
@@ -178,8 +170,8 @@ fn run(plan: &Plan) -> io::Result<String> {
             .collect();
         for worker in workers {
             let part = worker.join().map_err(|_| io::Error::other("a connection's thread panicked"))??;
-            total.latencies_us.add(&part.latencies_us).map_err(io::Error::other)?;
-            total.send_delays_us.add(&part.send_delays_us).map_err(io::Error::other)?;
+            total.latencies.add(&part.latencies)?;
+            total.send_delays.add(&part.send_delays)?;
             total.errors += part.errors;
             total.unanswered += part.unanswered;
             total.failure = total.failure.take().or(part.failure);
@@ -193,14 +185,15 @@ fn run(plan: &Plan) -> io::Result<String> {
 fn measure(plan: &Plan, number: u32, mut client: Client, start: Instant) -> io::Result<Measured> {
     let mut measured = Measured::new()?;
     let mut sending = client.try_clone()?;
-    client.set_read_limit(Some(Duration::from_secs_f64(plan.seconds) + LEAD + LATENCY_LIMIT))?;
+    // A request that waits for longer than can be told apart, after the last was due, is given up.
+    client.set_read_limit(Some(Duration::from_secs_f64(plan.seconds) + LEAD + Latencies::LIMIT))?;
     thread::scope(|scope| -> io::Result<()> {
         let sender = scope.spawn(move || send_all(plan, number, &mut sending, start));
         for index in 0..plan.requests(number) {
             match plan.question.read(&mut client) {
                 Ok(is_error) => {
                     let latency = Instant::now().saturating_duration_since(start + plan.due(number, index));
-                    measured.latencies_us.saturating_record(micros(latency));
+                    measured.latencies.record(latency);
                     measured.errors += u64::from(is_error);
                 }
                 Err(error) => {
@@ -214,27 +207,27 @@ fn measure(plan: &Plan, number: u32, mut client: Client, start: Instant) -> io::
             // Wakes a sender that is stuck in a full socket; where the connection is gone already there is none.
             let _ = client.close();
         }
-        measured.send_delays_us = sender.join().map_err(|_| io::Error::other("the sender panicked"))??;
+        measured.send_delays = sender.join().map_err(|_| io::Error::other("the sender panicked"))??;
         Ok(())
     })?;
     Ok(measured)
 }
 
-fn send_all(plan: &Plan, number: u32, client: &mut Client, start: Instant) -> io::Result<Histogram<u64>> {
-    let mut delays_us = histogram()?;
-    let mut random = Random::new(plan.seed ^ (u64::from(number) << 32));
+fn send_all(plan: &Plan, number: u32, client: &mut Client, start: Instant) -> io::Result<Latencies> {
+    let mut delays = Latencies::new()?;
+    let mut blanks = Blanks::new(plan.seed ^ (u64::from(number) << 32));
     let mut request = Vec::new();
     for index in 0..plan.requests(number) {
         request.clear();
-        plan.question.write(&mut random, &mut request);
+        plan.question.write(&mut blanks, &mut request);
         let due = start + plan.due(number, index);
         wait_until(due);
         if client.send_raw(&request).is_err() {
             break; // the receiver finds out why
         }
-        delays_us.saturating_record(micros(due.elapsed()));
+        delays.record(due.elapsed());
     }
-    Ok(delays_us)
+    Ok(delays)
 }
 
 fn wait_until(due: Instant) {
@@ -247,34 +240,21 @@ fn wait_until(due: Instant) {
     }
 }
 
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
 fn to_json(plan: &Plan, measured: &Measured) -> String {
-    let latencies = &measured.latencies_us;
     let mut fields = vec![
-        ("count".to_owned(), latencies.len().to_string()),
+        ("count".to_owned(), measured.latencies.count().to_string()),
         ("errors".to_owned(), measured.errors.to_string()),
         ("unanswered".to_owned(), measured.unanswered.to_string()),
         ("rate".to_owned(), plan.rate.to_string()),
-        ("mean_us".to_owned(), format!("{:.1}", latencies.mean())),
     ];
-    for (name, quantile) in [("p50_us", 0.5), ("p90_us", 0.9), ("p99_us", 0.99), ("p99_9_us", 0.999)] {
-        fields.push((name.to_owned(), latencies.value_at_quantile(quantile).to_string()));
-    }
-    fields.push(("max_us".to_owned(), latencies.max().to_string()));
-    fields.push(("send_delay_p99_us".to_owned(), measured.send_delays_us.value_at_quantile(0.99).to_string()));
-    fields.push(("send_delay_max_us".to_owned(), measured.send_delays_us.max().to_string()));
+    fields.extend(measured.latencies.json_fields());
+    fields.push(("send_delay_p99_us".to_owned(), format!("{:.1}", measured.send_delays.quantile_us(0.99))));
+    fields.push(("send_delay_max_us".to_owned(), format!("{:.1}", measured.send_delays.max_us())));
     if let Some(error) = &measured.failure {
         fields.push(("failure".to_owned(), format!("{:?}", error.to_string())));
     }
     if plan.histogram {
-        let buckets = latencies
-            .iter_recorded()
-            .map(|bucket| format!("[{}, {}]", bucket.value_iterated_to(), bucket.count_since_last_iteration()));
-        fields.push(("histogram".to_owned(), format!("[{}]", buckets.collect::<Vec<_>>().join(", "))));
+        fields.push(("histogram".to_owned(), measured.latencies.json_buckets()));
     }
-    let fields: Vec<String> = fields.iter().map(|(name, value)| format!("\"{name}\": {value}")).collect();
-    format!("{{{}}}", fields.join(", "))
+    json_object(&fields)
 }

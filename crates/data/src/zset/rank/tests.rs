@@ -20,7 +20,7 @@ impl Indexed {
     fn new() -> Indexed {
         let mut db = Db::new();
         let parts = db.tx().new_parts(b"key");
-        let shape = Shape { is_listpack: false, count: 0, height: 0, top: 0, low: 0, high: u64::MAX - 1 };
+        let shape = Shape { is_listpack: false, count: 0, height: 0, low: 0, high: u64::MAX - 1 };
         Indexed { db, parts, shape, model: BTreeSet::new() }
     }
 
@@ -59,7 +59,7 @@ impl Indexed {
             for row in &rest[..len] {
                 tx.delete_record(Family::Scores, self.parts, row);
             }
-            remove(&mut tx, self.parts, &mut self.shape, &rest[0], len as u64).expect("a removal");
+            remove(&mut tx, self.parts, &self.shape, &rest[0], len as u64).expect("a removal");
             rest = &rest[len..];
         }
         self.shape.count -= rows.len() as u64;
@@ -87,31 +87,37 @@ impl Indexed {
         let view = tx.view();
         let all: Vec<_> = self.model.iter().collect();
         assert_eq!(self.shape.count, all.len() as u64);
-        let mut below: Vec<Run> =
-            all.iter().map(|row| Run { boundary: row[1..].to_vec(), children: 0, rows: 1 }).collect();
+        // The nodes of a level as the level above should have them: their boundaries and rows.
+        let mut below: Vec<(Vec<u8>, u64)> = Vec::new();
         for level in 1..=self.shape.height {
-            let mut runs: Vec<Run> = Vec::new();
-            let mut cursor =
-                view.records(Family::Scores, self.parts, &[level], Some(&[level + 1]), Direction::Forward).expect("a scan");
-            while let Some((key, value)) = cursor.next().expect("a record") {
-                let (children, rows) = layout::decode_counts(level, value).expect("counts");
-                runs.push(Run { boundary: key[1..].to_vec(), children, rows });
+            let mut nodes: Vec<Node> = Vec::new();
+            let mut cursor = view
+                .records(Family::Scores, self.parts, &[level], Some(&[level + 1]), Direction::Forward)
+                .expect("a scan");
+            while let Some((key, _)) = cursor.next().expect("a record") {
+                nodes.push(Node::read(&view, self.parts, level, key[1..].to_vec()).expect("a node"));
             }
-            assert_eq!(runs[0].boundary, b"", "the first boundary of level {level}");
-            for (at, run) in runs.iter().enumerate() {
-                let next = runs.get(at + 1).map(|run| &run.boundary);
-                let within = |child: &&Run| child.boundary >= run.boundary && next.is_none_or(|next| child.boundary < *next);
-                let children: Vec<_> = below.iter().filter(within).collect();
-                assert_eq!(run.children, children.len() as u64, "children at level {level}: {run:?}");
-                assert_eq!(run.rows, children.iter().map(|child| child.rows).sum::<u64>(), "rows: {run:?}");
-                assert!(run.children <= CHILDREN_MAX);
-                let is_nested = level == 1 || children.first().is_some_and(|child| child.boundary == run.boundary);
-                assert!(is_nested, "{run:?} at level {level} begins where no child does");
+            let children: Vec<(Vec<u8>, u64)> =
+                nodes.iter().flat_map(Node::children).map(|child| (child.boundary.to_vec(), child.rows)).collect();
+            if level == 1 {
+                let ends = children.iter().skip(1).map(|(boundary, _)| Some(boundary)).chain([None]);
+                for ((boundary, rows), end) in children.iter().zip(ends) {
+                    let within = |row: &&&Vec<u8>| row[1..] >= boundary[..] && end.is_none_or(|end| row[1..] < end[..]);
+                    assert_eq!(*rows, all.iter().filter(within).count() as u64, "rows of the run {boundary:?}");
+                    assert!(*rows <= RUN_ROWS_MAX);
+                }
+            } else {
+                assert_eq!(children, below, "children at level {level}");
             }
-            below = runs;
+            assert_eq!(nodes[0].boundary, b"", "the first boundary of level {level}");
+            for node in &nodes {
+                assert!((1..=CHILDREN_MAX).contains(&node.len()));
+                assert_eq!(node.len(), node.children().count());
+                assert_eq!(node.children().next().map(|child| child.boundary), Some(&node.boundary[..]));
+            }
+            below = nodes.iter().map(|node| (node.boundary.clone(), node.rows())).collect();
         }
-        assert_eq!(u64::from(self.shape.top), below.len() as u64);
-        assert!(u64::from(self.shape.top) <= CHILDREN_MAX);
+        assert!(self.shape.height == 0 && all.len() as u64 <= RUN_ROWS_MAX || below.len() == 1);
         for (rank, row) in all.iter().enumerate().step_by(1 + all.len() / 50) {
             let before = count_before(&view, self.parts, &self.shape, row).expect("a rank");
             assert_eq!(before, rank as u64);
@@ -148,7 +154,7 @@ fn rows_that_come_in_order_are_split_into_runs() {
 
 #[test]
 fn a_built_index_is_one_that_can_be_changed() {
-    for count in [0, 1, 128, 129, 97 * 96, 20_000] {
+    for count in [0, 1, 64, 65, 48 * 72, 48 * 72 + 1, 20_000] {
         let mut indexed = Indexed::built((0..count).map(|number| numbered(2 * number)));
         indexed.check();
         for number in 0..500 {

@@ -1,0 +1,127 @@
+//! One node of the counted index: its children as bytes, changed in place.
+
+use engine::Family;
+
+use crate::error::Result;
+use crate::key::Parts;
+use crate::packed;
+use crate::tx::Tx;
+use crate::view::View;
+use crate::zset::layout::{self, Child, Children};
+
+/// A node, read or to be written. Rows are given with their tag, boundaries are without.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    /// Where it begins; part of its key.
+    pub(super) boundary: Vec<u8>,
+    value: Vec<u8>,
+}
+
+impl Node {
+    /// A node with these children, which are no more than a byte can count.
+    pub(super) fn of(boundary: Vec<u8>, children: &[(Vec<u8>, u64)]) -> Node {
+        let mut value = vec![children.len() as u8];
+        children.iter().for_each(|(boundary, rows)| layout::push_child(&mut value, boundary, *rows));
+        Node { boundary, value }
+    }
+
+    /// The node of a boundary, which has to be there.
+    pub(super) fn read(view: &View<'_>, parts: Parts, level: u8, boundary: Vec<u8>) -> Result<Node> {
+        let value = view.record_in(Family::Scores, parts, &layout::index_key(level, &boundary))?;
+        let value = value.ok_or_else(|| parts.unreadable())?.to_vec();
+        Ok(Node { boundary, value })
+    }
+
+    pub(super) fn put(&self, tx: &mut Tx<'_>, parts: Parts, level: u8) {
+        tx.put_record(Family::Scores, parts, &layout::index_key(level, &self.boundary), self.value.clone());
+    }
+
+    pub(super) fn children(&self) -> Children<'_> {
+        layout::children(&self.value)
+    }
+
+    /// How many children it has.
+    pub(super) fn len(&self) -> usize {
+        usize::from(self.value[0])
+    }
+
+    /// How many rows all of them have.
+    pub(super) fn rows(&self) -> u64 {
+        self.children().map(|child| child.rows).sum()
+    }
+
+    /// The child that a row lies in.
+    pub(super) fn child(&self, row: &[u8]) -> Option<Child<'_>> {
+        // The empty boundary is before every row, and before what is no row at all.
+        let name = row.get(1..).unwrap_or(&[]);
+        self.children().take_while(|child| child.boundary <= name).last()
+    }
+
+    /// Counts rows of the child that a row lies in. Returns how many that has then.
+    pub(super) fn add(&mut self, row: &[u8], rows: u64) -> Option<u64> {
+        let Child { rows: before, bytes, .. } = self.child(row)?;
+        self.set_rows(bytes.end, before, before + rows);
+        Some(before + rows)
+    }
+
+    /// The other way. Returns the child's boundary and what is left.
+    pub(super) fn subtract(&mut self, row: &[u8], rows: u64) -> Option<(Vec<u8>, u64)> {
+        let Child { boundary, rows: before, bytes } = self.child(row)?;
+        let (boundary, left) = (boundary.to_vec(), before.checked_sub(rows)?);
+        self.set_rows(bytes.end, before, left);
+        Some((boundary, left))
+    }
+
+    /// Gives the last rows of the child that a row lies in to a new one.
+    pub(super) fn divide(&mut self, row: &[u8], boundary: Vec<u8>, rows: u64) -> Option<()> {
+        let Child { rows: before, bytes, .. } = self.child(row)?;
+        let left = before.checked_sub(rows)?;
+        let mut right = Vec::with_capacity(boundary.len() + 8);
+        layout::push_child(&mut right, &boundary, rows);
+        self.value.splice(bytes.end..bytes.end, right);
+        self.set_rows(bytes.end, before, left);
+        self.value[0] += 1;
+        Some(())
+    }
+
+    /// Removes the child that a row lies in.
+    pub(super) fn forget(&mut self, row: &[u8]) {
+        let Some(Child { bytes, .. }) = self.child(row) else { return };
+        self.value.drain(bytes);
+        self.value[0] -= 1;
+    }
+
+    /// The same for an empty run, whose rows-to-be belong to the next one if it is the first. The only one stays.
+    pub(super) fn forget_run(&mut self, row: &[u8]) {
+        let Some(Child { boundary, bytes, .. }) = self.child(row) else { return };
+        if *boundary != self.boundary {
+            return self.forget(row);
+        }
+        let Some(next) = self.children().find(|child| child.bytes.start == bytes.end) else { return };
+        let mut merged = Vec::new();
+        layout::push_child(&mut merged, boundary, next.rows);
+        let both = bytes.start..next.bytes.end;
+        self.value.splice(both, merged);
+        self.value[0] -= 1;
+    }
+
+    /// Divides it in its middle: it keeps the left half, what comes back is the right one.
+    pub(super) fn split(&mut self) -> Option<Node> {
+        let kept = self.len() / 2;
+        let Child { boundary, bytes, .. } = self.children().nth(kept)?;
+        let boundary = boundary.to_vec();
+        let mut value = vec![self.value[0] - kept as u8];
+        value.extend_from_slice(&self.value[bytes.start..]);
+        self.value.truncate(bytes.start);
+        self.value[0] = kept as u8;
+        Some(Node { boundary, value })
+    }
+
+    /// Writes another number of rows in the place of one that ends at an offset.
+    fn set_rows(&mut self, end: usize, before: u64, rows: u64) {
+        let (mut old, mut new) = (Vec::with_capacity(10), Vec::with_capacity(10));
+        packed::push_number(&mut old, before);
+        packed::push_number(&mut new, rows);
+        self.value.splice(end - old.len()..end, new);
+    }
+}
