@@ -221,13 +221,11 @@ impl<'t> Tx<'t> {
         self.batch.pending_mut().delete(family, element);
     }
 
-    /// Removes a key that a read found expired, or some of its elements, if they still are. The caller holds its latch.
     /// Accepts what the command has written so far, even if it is refused or begins to wait after that.
     pub fn keep(&mut self) {
         self.batch.keep();
     }
 
-    /// Removes a key that a read found expired, if it still is. The caller holds its latch.
     /// Removes a key that a read found expired, or some of its elements, if they still are. The caller holds its latch.
     pub fn expire_if_due(&mut self, space: SpaceId, user_key: &[u8]) -> Result<()> {
         let current = self.space();

@@ -103,10 +103,6 @@ fn encoding_name(found: Found<'_>) -> Result<&'static str> {
         Kind::Set => Set::new(found)?.encoding().name(),
         Kind::Hash => Hash::new(found)?.encoding(),
         Kind::Zset => Zset::new(found)?.encoding(),
-        Kind::List => "quicklist",
-        Kind::Hash => Hash::new(found)?.encoding(),
-        Kind::Set => "hashtable",
-        Kind::Zset => "skiplist",
         Kind::Stream => "stream",
     })
 }

@@ -103,8 +103,6 @@ fn scan(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
 /// A pattern of keys or members. A single star means every one, even the one with the empty name, which as a pattern it would
 /// not match.
 pub(crate) struct Pattern<'a>(pub(crate) &'a [u8]);
-/// A pattern of keys or elements. A single star means every key, even the one with the empty name, which as a pattern it would not match.
-pub(crate) struct Pattern<'a>(&'a [u8]);
 
 impl Pattern<'_> {
     pub(crate) fn matches(&self, name: &[u8]) -> bool {
