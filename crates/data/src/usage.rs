@@ -4,9 +4,9 @@
 use engine::{Direction, Family};
 
 use crate::error::Result;
+use crate::hash::Hash;
 use crate::header::Kind;
 use crate::key::{self, Parts};
-use crate::hash::Hash;
 use crate::list::{self, List};
 use crate::packed;
 use crate::set::Set;

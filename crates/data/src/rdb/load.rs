@@ -186,7 +186,8 @@ fn packed_expiring_fields(reader: &mut Reader<'_>) -> Result<Vec<Field>> {
     let mut fields = Vec::with_capacity(elements.len() / 3);
     while let Some(name) = elements.next() {
         let (Some(value), Some(expiry)) = (elements.next(), elements.next()) else { return Err(Error::Format) };
-        let expiry = crate::integer::parse(&expiry).and_then(|expiry| u64::try_from(expiry).ok()).ok_or(Error::Format)?;
+        let expiry =
+            crate::integer::parse(&expiry).and_then(|expiry| u64::try_from(expiry).ok()).ok_or(Error::Format)?;
         fields.push(Field { name, value, expire_at_ms: Some(expiry).filter(|&expiry| expiry > 0) });
     }
     hash(fields)

@@ -30,7 +30,8 @@ pub(super) fn save(writer: &mut Writer, object: &Object, limits: &Limits) {
 
 fn set(writer: &mut Writer, members: &[Vec<u8>], limits: &Limits) {
     if members.len() as u64 <= limits.intset_entries
-        && let Some(mut integers) = members.iter().map(|member| crate::integer::parse(member)).collect::<Option<Vec<_>>>()
+        && let Some(mut integers) =
+            members.iter().map(|member| crate::integer::parse(member)).collect::<Option<Vec<_>>>()
     {
         integers.sort_unstable();
         writer.byte(types::SET_INTSET);

@@ -57,8 +57,14 @@ fn errors_come_in_the_order_of_redis() {
         db.check_refused(&["RESTORE k x y FREQ -1", "RESTORE k x y FREQ 256 other"], frequency);
         db.check_refused(&["RESTORE k x y", "RESTORE k -1 y ABSTTL FREQ 255"], BUSY);
         db.check_refused(&["RESTORE k x y REPLACE", "RESTORE absent 1.5 y"], NOT_INTEGER);
-        db.check_refused(&["RESTORE absent -1 y", "RESTORE k -9223372036854775808 y replace"], "-ERR Invalid TTL value, must be >= 0");
-        db.check_refused(&["RESTORE absent 0 y", "RESTORE absent 0 \"\"", "RESTORE k 0 0123456789abcdef REPLACE"], FOOTER);
+        db.check_refused(
+            &["RESTORE absent -1 y", "RESTORE k -9223372036854775808 y replace"],
+            "-ERR Invalid TTL value, must be >= 0",
+        );
+        db.check_refused(
+            &["RESTORE absent 0 y", "RESTORE absent 0 \"\"", "RESTORE k 0 0123456789abcdef REPLACE"],
+            FOOTER,
+        );
         db.check(&restore(&BAR.replace("bar", "baz"), "REPLACE"), FOOTER);
         // Version 10 made 255.
         db.check(&restore(r"\x00\x03bar\xff\x00\xe6\xbe\x49\x60\xee\x66\xfd\x17", "REPLACE"), FOOTER);

@@ -56,7 +56,10 @@ const VALUES: &[(&[&str], &str)] = &[
     (&["SADD k a b 1"], "SMEMBERS k"),
     (&["HSET k a 1 b 2", "HPEXPIRE k 1000000 FIELDS 1 b"], "HMGET k b a"),
     (&["HSET k a 1 b 2", "HPEXPIRE k 1000000 FIELDS 1 b"], "HPEXPIRETIME k FIELDS 2 a b"),
-    (&["XADD k 1-1 a 1 b 2", "XADD k 1-2 a 1", "XGROUP CREATE k g 0", "XREADGROUP GROUP g c STREAMS k >"], "XRANGE k - +"),
+    (
+        &["XADD k 1-1 a 1 b 2", "XADD k 1-2 a 1", "XGROUP CREATE k g 0", "XREADGROUP GROUP g c STREAMS k >"],
+        "XRANGE k - +",
+    ),
     (&["XADD k 1-1 a 1", "XGROUP CREATE k g 0", "XREADGROUP GROUP g c STREAMS k >"], "XPENDING k g - + 10"),
     (&["ZADD k 1 a 1.5 b -inf c inf d"], "ZRANGE k 0 -1 WITHSCORES"),
 ];

@@ -36,8 +36,7 @@ fn hashes_with_expiring_fields_are_read_and_written() {
         vec![field(b"a", b"1", Some(least_ms)), field(b"b", b"2", Some(least_ms + 5)), field(b"c", b"3", None)];
     let hash = Object::Hash(fields);
     let times = [least_ms.to_string(), (least_ms + 5).to_string()];
-    let triples =
-        listpack(&[b"a", b"1", times[0].as_bytes(), b"b", b"2", times[1].as_bytes(), b"c", b"3", b"0"]);
+    let triples = listpack(&[b"a", b"1", times[0].as_bytes(), b"b", b"2", times[1].as_bytes(), b"c", b"3", b"0"]);
     let packed = [&[types::HASH_LISTPACK_EX], &least_ms.to_le_bytes()[..], &triples].concat();
     let plain = [
         &[types::HASH_METADATA][..],
