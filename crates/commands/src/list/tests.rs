@@ -80,7 +80,7 @@ fn small_lists_are_read_from_memory_alone() {
     db.run(&format!("RPUSH large {}", many.join(" ")));
     db.commit();
     let reads = HotRecords::new(db.keyspace.clone()).reads();
-    let mut ask = |line: &str| {
+    let ask = |line: &str| {
         let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
         let (buf, spans) = (words.concat(), spans(&words));
         let args = Args::new(&buf, &spans);

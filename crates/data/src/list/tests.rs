@@ -228,7 +228,9 @@ fn a_push_writes_one_block_and_a_pop_the_header() {
         db.batch.pending().for_each_dirty(|_, _, _| writes += 1);
         writes
     };
-    (0..32).for_each(|number| drop(db.push(End::Left, &numbered(number..number + 1))));
+    for number in 0..32 {
+        db.push(End::Left, &numbered(number..number + 1));
+    }
     assert_eq!(writes(&db), 2, "32 pushes write one block and the header");
     db.commit();
     assert_eq!(db.pop(End::Right, 5).len(), 5);

@@ -174,11 +174,6 @@ const NAMES: [&[u8]; 10] = [
     b"-7",
     b"a-field-whose-name-is-longer-than-the-64-bytes-that-a-listpack-takes-it-is",
 ];
-/// Keys that are streams, most of the time.
-const STREAM_KEYS: [&[u8]; 6] = [b"stream:1", b"stream:1", b"stream:2", b"stream:2", b"stream:3", b"stream:absent"];
-
-const GROUPS: [&[u8]; 4] = [b"group", b"group", b"g", b"another group"];
-const CONSUMERS: [&[u8]; 4] = [b"alice", b"bob", b"c", b""];
 
 /// A source of commands. The same seed gives the same commands.
 pub(crate) struct Generator {
@@ -386,8 +381,11 @@ impl Generator {
         match self.random.below(10) {
             0..=2 => infinity.to_vec(),
             3 => self.random.pick(&[b"+".as_slice(), b"-", b"m1", b"", b"["]).to_vec(),
-            4..=6 => [b"[".as_slice(), &self.member()].concat(),
-            _ => [b"(".as_slice(), &self.member()].concat(),
+            4..=6 => [b"[".as_slice(), &self.zset_member()].concat(),
+            _ => [b"(".as_slice(), &self.zset_member()].concat(),
+        }
+    }
+
     /// Many fields at once, so that a hash outgrows what is kept small.
     fn pairs(&mut self, args: &mut Vec<Vec<u8>>) {
         let (first, count) = (self.random.below(600), 1 + self.random.below(80));
@@ -395,8 +393,6 @@ impl Generator {
             args.push(format!("f{number}").into_bytes());
             let value = self.letters(20);
             args.push(value);
-            4..=6 => [b"[".as_slice(), &self.zset_member()].concat(),
-            _ => [b"(".as_slice(), &self.zset_member()].concat(),
         }
     }
 

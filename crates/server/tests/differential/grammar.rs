@@ -193,7 +193,10 @@ pub(crate) const COMMANDS: &[(u32, &str)] = &[
     (10, "GEOADD <geokey> [NX|XX|CH]* <lon> <lat> <member> [<lon> <lat> <member>]*"),
     (4, "GEODIST <geokey> <member> <member> [<unit>]"),
     (4, "(GEOHASH|GEOPOS) <geokey> <member> [<member>]*"),
-    (6, "GEORADIUS <geokey> <lon> <lat> <radius> <unit> [WITHDIST|WITHCOORD|WITHHASH|ASC|DESC|COUNT <smallint> [ANY]]*"),
+    (
+        6,
+        "GEORADIUS <geokey> <lon> <lat> <radius> <unit> [WITHDIST|WITHCOORD|WITHHASH|ASC|DESC|COUNT <smallint> [ANY]]*",
+    ),
     (4, "GEORADIUSBYMEMBER <geokey> <member> <radius> <unit> [WITHDIST|WITHHASH|ASC|DESC|COUNT <smallint>]*"),
     (
         6,
