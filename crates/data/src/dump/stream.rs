@@ -27,13 +27,11 @@ pub(super) fn parts(view: &View<'_>, found: &Found<'_>) -> Result<rdb::Stream> {
         found.push((name.to_vec(), group));
         Ok(())
     })?;
-    // Redis knows in this way that there were entries and that none is left.
-    let is_emptied = header.length == 0 && header.entries_added > 0;
     let groups = found.into_iter().map(|(name, group)| group_parts(view, &stream, name, &group));
     Ok(rdb::Stream {
         entries,
         last_id: pair(header.last_id),
-        first_id: pair(if is_emptied { StreamId::MAX } else { header.first_id }),
+        first_id: pair(header.first_id),
         max_deleted_id: pair(header.max_deleted_id),
         entries_added: header.entries_added,
         groups: groups.collect::<Result<_>>()?,

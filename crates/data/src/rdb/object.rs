@@ -38,7 +38,7 @@ pub struct Stream {
     pub entries: Vec<Entry>,
     /// The greatest ID that was ever given. No entry has a greater one.
     pub last_id: StreamId,
-    /// The ID of the first entry. If there is none, (0, 0) or, if there was one, the greatest ID there can be.
+    /// The ID of the first entry. (0, 0) if there is none.
     pub first_id: StreamId,
     /// The greatest ID that was deleted.
     pub max_deleted_id: StreamId,

@@ -34,7 +34,6 @@ pub(in super::super) fn load(reader: &mut Reader<'_>, kind: u8) -> Result<Stream
             return Err(Error::Format);
         }
     }
-    // Without entries, Redis keeps something there that says so.
     stream.first_id = stream.entries.first().map_or(stream.first_id, |entry| entry.id);
     stream.groups = groups::load(reader, kind, &stream)?;
     Ok(stream)
