@@ -16,7 +16,7 @@ from processes import Server, end_group, launch, signal_group, stop_children_on_
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 # An example that is not through by then hangs. Generous, for machines that do other things besides.
-EXAMPLE_LIMIT_S = 300.0
+EXAMPLE_LIMIT_S = 600.0
 REFERENCE = "redis-server"
 SKIPPED = ": skipped, "
 
