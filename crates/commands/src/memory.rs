@@ -1,9 +1,6 @@
 //! `MEMORY`: what the server's memory is used for, and what a key takes.
 
 use data::View;
-use data::hash::Hash;
-use data::string::Text;
-use data::{Kind, View};
 
 use crate::args::Args;
 use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
@@ -196,11 +193,7 @@ const HELP: &[&str] = &[
 /// How many parts of a large value are measured unless the client says so.
 const SAMPLES_DEFAULT: u64 = 5;
 
-/// Elements of a large collection that are looked at, where `SAMPLES` does not say.
-const SAMPLES: u64 = 5;
-
-/// What the key's records take, before compression. Of a large collection some elements are looked at; the others are
-/// taken to be like them.
+/// What the key's records take, before compression.
 fn usage(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     let mut samples = Some(SAMPLES_DEFAULT);
     let mut index = 3;
@@ -221,24 +214,5 @@ fn usage(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> 
         }
         None => reply.null(),
     }
-    let samples = match args.len() {
-        3 => SAMPLES,
-        5 if args.is(3, "samples") => u64::try_from(args.integer(4)?).map_err(|_| Error::Syntax)?,
-        _ => return Err(Error::Syntax),
-    };
-    // None at all means all of them.
-    let samples = if samples == 0 { u64::MAX } else { samples };
-    let key = args.at(2)?;
-    let Some(found) = view.find(key)? else {
-        reply.null();
-        return Ok(());
-    };
-    let value_bytes = match found.meta.kind {
-        Kind::String => Text::new(found)?.len(),
-        Kind::Hash => Hash::new(found)?.size_bytes(view, samples, RECORD_OVERHEAD_BYTES)?,
-        Kind::List | Kind::Set | Kind::Zset | Kind::Stream => found.body().len() as u64,
-    };
-    let bytes = (key.len() as u64 + RECORD_OVERHEAD_BYTES).saturating_add(value_bytes);
-    reply.integer(i64::try_from(bytes).unwrap_or(i64::MAX));
     Ok(())
 }
