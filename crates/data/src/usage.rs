@@ -94,7 +94,7 @@ fn measure(view: &View<'_>, family: Family, parts: Parts, samples: Option<u64>) 
         };
         measured.count += 1;
         measured.bytes += PART_PREFIX_BYTES + (suffix.len() + value.len()) as u64 + RECORD_OVERHEAD_BYTES;
-        if measured.count % RECORDS_BETWEEN_CHECKS == 0 {
+        if measured.count.is_multiple_of(RECORDS_BETWEEN_CHECKS) {
             view.go_on()?;
         }
     }

@@ -36,7 +36,7 @@ impl Drop for Mounted {
 
 #[test]
 fn a_file_system_without_space_refuses_writes_and_takes_them_again_once_there_is_some() {
-    let mut server = ServerProcess::prepare(SERVER, &["--write-buffer-size", "1mb"]).expect("a directory");
+    let mut server = ServerProcess::prepare(SERVER, ["--write-buffer-size", "1mb"]).expect("a directory");
     fs::create_dir_all(server.dir()).expect("a place to mount on");
     let Some(_mounted) = Mounted::on(&server.dir()) else {
         let _ = writeln!(std::io::stderr(), "SKIPPED a full tmpfs: it cannot be mounted here");
