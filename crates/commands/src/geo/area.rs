@@ -125,7 +125,7 @@ mod tests {
             longitude in -100.0f64..100.0,
             latitude in -60.0f64..60.0,
             reach in 0.0f64..6.3,
-            angle in 0.0f64..6.28,
+            angle in 0.0f64..std::f64::consts::TAU,
             part in 0.0f64..1.0,
             is_box in any::<bool>(),
         ) {

@@ -27,7 +27,7 @@ pub(super) fn geoadd(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
         first += 1;
     }
     let rest = args.len() - first;
-    if rest == 0 || rest % PER_MEMBER != 0 || nx && xx {
+    if rest == 0 || !rest.is_multiple_of(PER_MEMBER) || nx && xx {
         return Err(Error::Syntax);
     }
     let mut pairs = Vec::with_capacity(rest / PER_MEMBER);

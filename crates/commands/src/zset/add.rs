@@ -162,7 +162,7 @@ impl Options {
         if nx && xx {
             return Err(Error::sentence("ERR XX and NX options at the same time are not compatible"));
         }
-        if gt && nx || lt && nx || gt && lt {
+        if nx && (gt || lt) || gt && lt {
             return Err(Error::sentence("ERR GT, LT, and/or NX options at the same time are not compatible"));
         }
         if incr && pairs > 1 {
@@ -212,7 +212,7 @@ fn add(tx: &mut Tx<'_>, args: &Args<'_>, increments: bool, reply: &mut Reply<'_>
     let (mut options, first) = Options::parse(args);
     options.incr |= increments;
     let rest = args.len() - first;
-    if rest == 0 || rest % 2 != 0 {
+    if rest == 0 || !rest.is_multiple_of(2) {
         return Err(Error::Syntax);
     }
     let pairs = rest / 2;
