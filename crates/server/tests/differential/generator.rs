@@ -584,7 +584,9 @@ fn stops_everybody(args: &[Vec<u8>]) -> bool {
     let is = |at: usize, word: &str| args.get(at).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
     let ms = args.get(2).and_then(|arg| std::str::from_utf8(arg).ok()?.parse::<i64>().ok());
     let timeout = if is(0, "bzmpop") { args.get(1) } else { args.last() };
-    let is_long = |timeout: &Vec<u8>| timeout != b"0.01" && timeout.iter().any(u8::is_ascii_digit);
+    // Infinity is refused, but by Redis 7.0 in other words.
+    let is_number = |text: &Vec<u8>| text.iter().any(u8::is_ascii_digit) || text.eq_ignore_ascii_case(b"inf");
+    let is_long = |timeout: &Vec<u8>| timeout != b"0.01" && is_number(timeout);
     let waits = ["bzpopmin", "bzpopmax", "bzmpop"].iter().any(|name| is(0, name));
     is(0, "client") && is(1, "pause") && ms.is_some_and(|ms| ms > 0) || waits && timeout.is_some_and(is_long)
 }
