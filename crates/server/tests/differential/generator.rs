@@ -204,11 +204,14 @@ impl Generator {
         let nodes = self.lines[index.unwrap_or_default()].1.clone();
         let mut args = Vec::new();
         self.expand(&nodes, &mut args);
-        if self.random.percent(SPOILED_PERCENT) {
+        if self.random.percent(SPOILED_PERCENT) && !keeps_its_scores(&args) {
             self.spoil(&mut args);
         }
         if stops_everybody(&args) {
             args.truncate(2);
+        }
+        if draws_lots(&args) {
+            args.truncate(1);
         }
         if follows_the_clock(&args) {
             args.truncate(3);
@@ -571,6 +574,16 @@ impl Generator {
     fn change_case(&mut self, word: &[u8]) -> Vec<u8> {
         word.iter().map(|byte| if self.random.percent(50) { byte.to_ascii_lowercase() } else { *byte }).collect()
     }
+}
+
+/// True for a command after which the two servers would hold different things: a spoiled `SPOP` of one member.
+fn draws_lots(args: &[Vec<u8>]) -> bool {
+    args[0].eq_ignore_ascii_case(b"SPOP") && args.len() == 2
+}
+
+/// True for what adds to a sorted set whose scores have to stay equal.
+fn keeps_its_scores(args: &[Vec<u8>]) -> bool {
+    args.get(1).is_some_and(|key| LEX_KEYS.contains(&key.as_slice()))
 }
 
 /// True for a new entry of a stream whose id no two servers would choose alike.
