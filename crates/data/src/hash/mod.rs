@@ -190,24 +190,6 @@ impl<'v> Hash<'v> {
         }
     }
 
-    /// About how many bytes its fields take, with what each record costs beside key and value. Of a large hash up to
-    /// `samples` fields are looked at, and the others are taken to be like them.
-    pub fn size_bytes(&self, view: &View<'_>, samples: u64, record_overhead: u64) -> Result<u64> {
-        let Place::Parts(parts, count) = self.place else { return Ok(self.found.body().len() as u64) };
-        let limit = usize::try_from(samples.min(count)).unwrap_or(usize::MAX);
-        view.admit_parts()?;
-        view.admit_keys(limit)?;
-        let (mut seen, mut bytes) = (0, 0);
-        members::walk(view, parts, 0, limit, |field, record| {
-            seen += 1;
-            bytes += (field.len() + record.len()) as u64 + record_overhead;
-            Ok(true)
-        })?;
-        Ok((u128::from(bytes) * u128::from(count))
-            .checked_div(seen)
-            .map_or(0, |all| u64::try_from(all).unwrap_or(u64::MAX)))
-    }
-
     /// The entries of an inline hash that have not expired.
     fn inline_entries<'h>(&'h self, view: &View<'h>) -> impl Iterator<Item = Result<Entry<'h>>> + use<'h, 'v> {
         let turn = view.turn();
