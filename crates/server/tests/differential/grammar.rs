@@ -283,7 +283,8 @@ pub(crate) const COMMANDS: &[(u32, &str)] = &[
     (4, "OBJECT ENCODING <hash>"),
     // Payloads.
     (3, "RESTORE <key> (0|0|5000|-1|<junk>) <payload> [REPLACE|ABSTTL|IDLETIME (0|10|-1|<junk>)|FREQ (0|256|<junk>)]*"),
-    (3, "RESTORE (<list>|<hash>|<zkey>|<stream>) 0 <payload> REPLACE"),
+    (3, "RESTORE (<list>|<hash>|<stream>) 0 <payload> REPLACE"),
+    (2, "RESTORE <zkey> (0|9000000) <zpayload> [REPLACE]"),
     (1, "RESTORE <key> 0 <junk> [REPLACE]"),
     // Keys.
     (6, "(DEL|UNLINK) <key> [<key>]*"),
