@@ -292,7 +292,7 @@ impl<'v> View<'v> {
         self.record_in(Family::Elements, parts, suffix)
     }
 
-    /// Records of a value in a family of parts, from a suffix on, up to before another (or all that follow), in the order asked
+    /// Records of a value in a family of parts, none of which were left to be swept away ([`Tx::sweep_parts`](crate::Tx)), from a suffix on, up to before another (or all that follow), in the order asked
     /// for. Read from a worker without the key's latch, they may belong to another time than the header: see
     /// [`View::admit_parts`].
     pub(crate) fn records(
@@ -306,7 +306,7 @@ impl<'v> View<'v> {
         let space = self.space();
         let from = key::element(space, parts, from);
         let to = to.map_or_else(|| key::element_end(space, parts), |to| key::element(space, parts, to));
-        Ok(PartCursor(self.engine()?.scan(family, &from, &to, direction)))
+        Ok(PartCursor(self.engine()?.scan_whole(family, &from, &to, direction)))
     }
 
     /// One record of a value in a family of parts.

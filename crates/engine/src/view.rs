@@ -115,13 +115,27 @@ impl<'e> View<'e> {
 
     /// The records with `from <= key < to`, in the order asked for.
     pub fn scan(&self, family: Family, from: &[u8], to: &[u8], direction: Direction) -> Cursor<'e> {
+        self.cursor(family, from, to, direction, ReadOptions::default())
+    }
+
+    /// The same for a range of which nothing was removed as a range. It does not look at what was removed so elsewhere, and so does not go
+    /// over every such record that lies right before: which a step back to the beginning of the range would.
+    pub fn scan_whole(&self, family: Family, from: &[u8], to: &[u8], direction: Direction) -> Cursor<'e> {
         let mut options = ReadOptions::default();
+        ignore_range_deletions(&mut options);
+        self.cursor(family, from, to, direction, options)
+    }
+
+    fn cursor(
+        &self,
+        family: Family,
+        from: &[u8],
+        to: &[u8],
+        direction: Direction,
+        mut options: ReadOptions,
+    ) -> Cursor<'e> {
         options.set_iterate_lower_bound(from);
         options.set_iterate_upper_bound(to);
-        // What is removed as a range is never looked at again: versions and spaces are used once, and what a live value
-        // has left behind lies outside of what is scanned of it. Without this a step back to before a new value would go over
-        // every record of the removed one that lies there.
-        ignore_range_deletions(&mut options);
         let handle = self.engine.handle(family);
         let mut stored = match self.snapshot {
             Some(snapshot) => snapshot.raw_iterator_cf_opt(handle, options),

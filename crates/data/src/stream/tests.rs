@@ -90,9 +90,9 @@ impl Db {
         let stream = self.stream();
         let tx = self.tx();
         let view = tx.view();
-        let (from, end) = ([tag], [tag + 1]);
-        let mut cursor =
-            view.records(Family::Elements, stream.parts, &from, Some(&end), Direction::Forward).expect("a cursor");
+        let bound = |tag: u8| crate::key::element(view.space(), stream.parts, &[tag]);
+        let engine = view.engine().expect("an engine");
+        let mut cursor = engine.scan(Family::Elements, &bound(tag), &bound(tag + 1), Direction::Forward);
         let mut count = 0;
         while cursor.next().expect("a record").is_some() {
             count += 1;

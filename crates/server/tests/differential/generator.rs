@@ -222,11 +222,14 @@ impl Generator {
         let nodes = self.lines[index.unwrap_or_default()].1.clone();
         let mut args = Vec::new();
         self.expand(&nodes, &mut args);
-        if self.random.percent(SPOILED_PERCENT) {
+        if self.random.percent(SPOILED_PERCENT) && !keeps_its_scores(&args) {
             self.spoil(&mut args);
         }
         if stops_everybody(&args) {
             args.truncate(2);
+        }
+        if draws_lots(&args) {
+            args.truncate(1);
         }
         if follows_the_clock(&args) {
             args.truncate(3);
@@ -593,6 +596,16 @@ impl Generator {
     }
 }
 
+/// True for a command after which the two servers would hold different things: a spoiled `SPOP` of one member.
+fn draws_lots(args: &[Vec<u8>]) -> bool {
+    args[0].eq_ignore_ascii_case(b"SPOP") && args.len() == 2
+}
+
+/// True for what adds to a sorted set whose scores have to stay equal.
+fn keeps_its_scores(args: &[Vec<u8>]) -> bool {
+    args.get(1).is_some_and(|key| LEX_KEYS.contains(&key.as_slice()))
+}
+
 /// True for a new entry of a stream whose id no two servers would choose alike.
 fn follows_the_clock(args: &[Vec<u8>]) -> bool {
     args[0].eq_ignore_ascii_case(b"XADD") && args.iter().any(|arg| arg == b"*")
@@ -604,7 +617,9 @@ fn stops_everybody(args: &[Vec<u8>]) -> bool {
     let is = |at: usize, word: &str| args.get(at).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
     let ms = args.get(2).and_then(|arg| std::str::from_utf8(arg).ok()?.parse::<i64>().ok());
     let timeout = if is(0, "bzmpop") { args.get(1) } else { args.last() };
-    let is_long = |timeout: &Vec<u8>| timeout != b"0.01" && timeout.iter().any(u8::is_ascii_digit);
+    // Infinity is refused, but by Redis 7.0 in other words.
+    let is_number = |text: &Vec<u8>| text.iter().any(u8::is_ascii_digit) || text.eq_ignore_ascii_case(b"inf");
+    let is_long = |timeout: &Vec<u8>| timeout != b"0.01" && is_number(timeout);
     let waits = ["bzpopmin", "bzpopmax", "bzmpop"].iter().any(|name| is(0, name));
     is(0, "client") && is(1, "pause") && ms.is_some_and(|ms| ms > 0) || waits && timeout.is_some_and(is_long)
 }

@@ -2,6 +2,8 @@
 //!
 //! - `CATAMARAN_DIFF_COUNT`: how many commands per test (default 20 000).
 //! - `CATAMARAN_DIFF_SEED`: which ones; printed at the start of each run, so that a failure can be repeated.
+//! - `CATAMARAN_DIFF_CHECK_EVERY`: after how many commands the whole contents are compared (default 500): fewer show sooner which
+//!   command was it.
 //! - `CATAMARAN_TEST_PROGRAM`: what to test instead of the `catamaran` of this build. With `redis-server`, the generator and
 //!   the comparison test themselves.
 //!
@@ -37,7 +39,7 @@ use wire::{Wire, show_command};
 const COUNT_DEFAULT: usize = 20_000;
 
 /// After how many commands the whole contents of both servers are compared.
-const CONTENT_CHECK_EVERY: usize = 500;
+const CONTENT_CHECK_EVERY: u64 = 500;
 
 /// How many of the commands before a difference are shown.
 const HISTORY_LEN: usize = 12;
@@ -64,6 +66,7 @@ fn compare_random_commands(protocol: u8) {
         return;
     }
     let count = env_number("CATAMARAN_DIFF_COUNT").unwrap_or(COUNT_DEFAULT as u64) as usize;
+    let check_every = env_number("CATAMARAN_DIFF_CHECK_EVERY").unwrap_or(CONTENT_CHECK_EVERY) as usize;
     let seed = env_number("CATAMARAN_DIFF_SEED").unwrap_or_else(seed_from_clock);
     let _ = writeln!(std::io::stderr(), "{count} random commands in RESP{protocol}, CATAMARAN_DIFF_SEED={seed}");
 
@@ -79,7 +82,7 @@ fn compare_random_commands(protocol: u8) {
         let command = generator.command();
         let mut outcome = pair.compare(&command);
         history.push_back(show(&command));
-        if outcome.is_ok() && (done % CONTENT_CHECK_EVERY == 0 || done == count) {
+        if outcome.is_ok() && (done % check_every == 0 || done == count) {
             outcome = pair.compare_contents();
         }
         if let Err(difference) = outcome {
