@@ -268,6 +268,10 @@ fn is_intended(args: &[&[u8]], theirs: &Reply, ours: &Reply) -> bool {
     if (is(0, "sort") || is(0, "sort_ro")) && theirs_text.starts_with("-ERR One or more scores can't be converted") {
         return true;
     }
+    // Redis leaves a sorted set as a skiplist behind when it is sorted.
+    if is(0, "object") && is(1, "encoding") && (theirs_text, ours_text) == ("$skiplist", "$listpack") {
+        return true;
+    }
     // Since 7.2 small sets of strings are listpacks.
     if is(0, "object") && is(1, "encoding") && (theirs_text, ours_text) == ("$hashtable", "$listpack") {
         return true;

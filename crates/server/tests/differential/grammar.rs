@@ -206,6 +206,11 @@ pub(crate) const COMMANDS: &[(u32, &str)] = &[
     (8, "XINFO STREAM <stream> [FULL|FULL COUNT (0|1|<int>)|<junk>]"),
     (8, "XINFO (GROUPS <stream>|CONSUMERS <stream> <streamgroup>)"),
     (1, "XINFO <junk> <stream>"),
+    // Payloads.
+    (3, "RESTORE <key> (0|0|5000|-1|<junk>) <payload> [REPLACE|ABSTTL|IDLETIME (0|10|-1|<junk>)|FREQ (0|256|<junk>)]*"),
+    (3, "RESTORE (<list>|<hash>|<stream>) 0 <payload> REPLACE"),
+    (2, "RESTORE <zkey> (0|9000000) <zpayload> [REPLACE]"),
+    (1, "RESTORE <key> 0 <junk> [REPLACE]"),
     // Keys.
     (6, "(DEL|UNLINK) <key> [<key>]*"),
     (8, "(EXISTS|TOUCH) <key> [<key>]*"),
