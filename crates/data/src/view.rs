@@ -292,8 +292,8 @@ impl<'v> View<'v> {
         self.record_in(Family::Elements, parts, suffix)
     }
 
-    /// Records of a value in a family of parts, none of which were left to be swept away ([`Tx::sweep_parts`](crate::Tx)), from a suffix on, up to before another (or all that follow), in the order asked
-    /// for. Read from a worker without the key's latch, they may belong to another time than the header: see
+    /// Records of a value in a family of parts, from a suffix on, up to before another (or all that follow), in the order asked
+    /// for; there is nothing among them that was left to be swept away ([`Tx::sweep_parts`](crate::Tx)). Read from a worker without the key's latch, they may belong to another time than the header: see
     /// [`View::admit_parts`].
     pub(crate) fn records(
         &self,
