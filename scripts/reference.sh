@@ -10,4 +10,4 @@ server=$!
 trap 'kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; rm -rf "$directory"' EXIT
 for _ in $(seq 100); do redis-cli -p "$port" ping >/dev/null 2>&1 && break; sleep 0.1; done
 CATAMARAN_TEST_SERVER="127.0.0.1:$port" cargo test --release -p server --test commands -- --test-threads=1
-CATAMARAN_REFERENCE="127.0.0.1:$port" cargo test --release -p commands reference
+CATAMARAN_REFERENCE="127.0.0.1:$port" cargo test --release -p commands reference -- --test-threads=1
