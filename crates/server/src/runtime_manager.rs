@@ -26,7 +26,7 @@ const DRAIN_PERIOD: Duration = Duration::from_millis(5);
 /// What storage has at least for its end, however long the clients took.
 const STORAGE_STOP_MIN: Duration = Duration::from_secs(2);
 /// How long the process may take for its end once something has not ended in order.
-const EXIT_TIMEOUT: Duration = Duration::from_secs(3);
+const EXIT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Blocking tasks of the background: expiry, cleaning, sync, sizes, checkpoint, stall, resuming.
 const BACKGROUND_THREADS: usize = 7;
 

@@ -6,16 +6,27 @@ use crate::harness::{Db, both, once};
 
 /// Long enough for a command to have begun to wait, and short enough to be waited for.
 const PAUSE: Duration = Duration::from_millis(100);
+/// So often it is looked whether a command waits.
+const ATTEMPTS_MAX: usize = 300;
 
 /// A second client of the same database.
 fn other<'a>(db: &Db<'a>) -> Db<'a> {
     db.server.db(db.protocol, db.index)
 }
 
-/// Sends a command that is expected to wait, and gives it the time to begin.
+/// Sends a command that is expected to wait, and returns once it does.
 fn send(db: &mut Db<'_>, line: &str) {
+    let id = db.wire.call(&[b"CLIENT", b"ID"]).to_string();
     db.wire.send(format!("{line}\r\n").as_bytes());
-    std::thread::sleep(PAUSE);
+    let mut observer = db.server.wire();
+    for _ in 0..ATTEMPTS_MAX {
+        let listed = observer.call(&[b"CLIENT", b"LIST", b"ID", id.trim_start_matches(':').as_bytes()]).to_string();
+        if listed.contains(" flags=b") {
+            return;
+        }
+        std::thread::sleep(PAUSE);
+    }
+    panic!("{line} does not wait");
 }
 
 #[track_caller]
