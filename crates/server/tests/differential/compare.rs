@@ -339,6 +339,8 @@ fn rule(args: &[&[u8]]) -> Rule {
         ("keys" | "hkeys" | "hvals", _) => Rule::SameElements,
         ("hgetall", _) => Rule::SamePairs,
         ("hrandfield", _) => Rule::SameShape,
+        // Of a set any order will do, and so any part of it.
+        ("sort" | "sort_ro", _) if args.iter().any(|arg| arg.eq_ignore_ascii_case(b"nosort")) => Rule::SameErrors,
         ("dbsize", _) => Rule::Settles,
         ("randomkey", _) => Rule::SomeKey,
         ("smembers" | "sinter" | "sunion" | "sdiff" | "spop", _) => Rule::SameElements,
