@@ -212,6 +212,7 @@ fn refresh(client: &mut ClientFacts, session: &Session) {
     client.user.clone_from(&session.user);
     client.db = session.db;
     client.resp = if session.protocol == Protocol::Resp3 { 3 } else { 2 };
+    client.queued = session.queue.as_ref().map(|queue| queue.commands().len());
     (client.no_evict, client.no_touch) = (session.no_evict, session.no_touch);
 }
 
@@ -223,7 +224,7 @@ fn write_line(text: &mut String, client: &ClientFacts) {
     let _ = writeln!(
         text,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={subscriptions} psub={patterns} \
-         ssub={shard_subscriptions} multi={queued} qbuf={} qbuf-free={} argv-mem={} multi-mem=0 rbs={} rbp={} obl=0 \
+         ssub={shard_subscriptions} multi={queued} qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp={} obl=0 \
          oll={} omem={} tot-mem={} events=r cmd={} user={} redir=-1 resp={} lib-name={} lib-ver={}",
         client.id,
         client.address,
@@ -237,6 +238,7 @@ fn write_line(text: &mut String, client: &ClientFacts) {
         client.query_buffer_bytes,
         client.query_buffer_free_bytes,
         client.argument_bytes,
+        client.queued_bytes,
         client.output_buffer_bytes,
         client.output_buffer_bytes,
         client.output_list_len,

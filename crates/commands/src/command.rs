@@ -173,8 +173,8 @@ impl Marks {
     pub const EXCLUSIVE: Marks = Marks(1 << 21);
     /// A read of unknown, possibly large cost: runs on the reader pool (ours).
     pub const LONG: Marks = Marks(1 << 22);
-    /// Iterates over keys: what the open batch has written is committed first (ours).
-    pub const ITERATES: Marks = Marks(1 << 23);
+    /// A read that sees what is committed and nothing else, with its keys latched (ours).
+    pub const SETTLED: Marks = Marks(1 << 23);
     /// A session command that is answered with nothing in flight, after all earlier ones (ours).
     pub const BARRIER: Marks = Marks(1 << 24);
     /// A container whose subcommands are not listed by `COMMAND` (ours).
@@ -185,7 +185,8 @@ impl Marks {
     pub const COLLECTIONS: Marks = Marks(1 << 27);
     /// `@admin` and `@dangerous` without the flag `admin` (`ROLE`, `LASTSAVE`).
     pub const ADMIN_CATEGORY: Marks = Marks(1 << 28);
-
+    /// Inside `MULTI` it is run at once (ours).
+    pub const NEVER_QUEUED: Marks = Marks(1 << 29);
     /// Takes a slot that is being imported, as if after `ASKING` (flag only).
     pub const ASKING: Marks = Marks(1 << 30);
     /// For servers among themselves: `syscmd` in `COMMAND DOCS`.

@@ -112,6 +112,7 @@ pub(crate) static COMMANDS: &[Command] = &[
             .and(Marks::FAST)
             .and(Marks::NO_AUTH)
             .and(Marks::ALLOW_BUSY)
+            .and(Marks::NEVER_QUEUED)
             .and(Marks::BARRIER),
         doc: Doc::new("1.0.0", "Closes the connection once all earlier replies are sent.", "O(1)", &[])
             .deprecated("7.2.0", "just closing the connection"),
@@ -127,6 +128,7 @@ pub(crate) static COMMANDS: &[Command] = &[
             .and(Marks::FAST)
             .and(Marks::NO_AUTH)
             .and(Marks::ALLOW_BUSY)
+            .and(Marks::NEVER_QUEUED)
             .and(Marks::BARRIER),
         doc: Doc::new("6.2.0", "Puts the connection into the state of a new one.", "O(1)", &[]),
         run: Run::Session(reset),

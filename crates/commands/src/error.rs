@@ -146,6 +146,8 @@ pub struct Park {
     pub timeout_ms: Option<u64>,
     /// What it is answered after that.
     pub nothing: Nothing,
+    /// What it is answered where it may not wait (in `EXEC`).
+    pub nothing_at_once: Nothing,
     /// What it wants to know again when it runs again: see [`data::Turn::memo`].
     pub memo: Option<Vec<u8>>,
 }

@@ -35,6 +35,8 @@ pub struct ClientFacts {
     pub subscriptions: [usize; 3],
     /// Commands queued by `MULTI`; None outside of one.
     pub queued: Option<usize>,
+    /// What they occupy, in bytes.
+    pub queued_bytes: usize,
     /// It waits for others (`BLPOP`...).
     pub blocked: bool,
     /// It is closed as soon as its replies are sent.

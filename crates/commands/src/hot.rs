@@ -52,7 +52,7 @@ impl HotReads {
         reply: &mut Encoder<'_>,
     ) -> Option<Result<()>> {
         let Run::Read(handler) = command.run else { return None };
-        let unfit = [Marks::LONG, Marks::ITERATES, Marks::BLOCKING];
+        let unfit = [Marks::LONG, Marks::BLOCKING, Marks::SETTLED];
         if unfit.into_iter().any(|mark| command.marks.has(mark)) {
             return None;
         }

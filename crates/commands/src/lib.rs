@@ -9,6 +9,7 @@ pub mod slowlog;
 pub mod stats;
 pub mod store;
 pub mod table;
+pub mod transactions;
 
 mod acl;
 mod args;
@@ -50,7 +51,7 @@ mod zset;
 
 pub use args::{Args, parse_float, parse_integer};
 pub use command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
-pub use data::{Cancel, glob};
+pub use data::{Cancel, Watch, glob};
 pub use error::{Error, Nothing, Park, Result};
 pub use hot::{HotReads, HotRecords};
 pub use keys::{Begin, Find, KeySpec};

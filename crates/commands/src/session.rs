@@ -6,10 +6,12 @@
 
 use std::time::Duration;
 
+use data::Watch;
 use resp::Protocol;
 
 use crate::error::Result;
 use crate::facts::{ClientFacts, Facts};
+use crate::transactions::Queue;
 
 /// The user that a client runs as until it says otherwise.
 pub const DEFAULT_USER: &str = "default";
@@ -29,7 +31,7 @@ pub enum ReplyMode {
 }
 
 /// The state of one client.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Session {
     /// Unique since the start of the server.
     pub id: u64,
@@ -53,6 +55,10 @@ pub struct Session {
     pub no_evict: bool,
     /// `CLIENT NO-TOUCH`.
     pub no_touch: bool,
+    /// What was sent since `MULTI`.
+    pub queue: Option<Queue>,
+    /// What `WATCH` watches.
+    pub watch: Option<Watch>,
 }
 
 impl Session {
@@ -70,6 +76,8 @@ impl Session {
             reply_mode: ReplyMode::On,
             no_evict: false,
             no_touch: false,
+            queue: None,
+            watch: None,
         }
     }
 
@@ -93,6 +101,8 @@ pub enum Effect {
     /// Changes the configuration where that has to wait for files. The reply, or the error, is sent when it is done;
     /// other clients are served meanwhile.
     Configure(Configuring),
+    /// Runs what the session has queued, as one.
+    Execute,
     /// Goes on with this client only after a while; others are served meanwhile.
     Sleep(Duration),
 }

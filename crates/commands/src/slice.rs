@@ -5,15 +5,17 @@
 //! along as literals, so that the order of replies needs no thought on the other side. The slice comes
 //! back as its own answer, so that its buffers serve the client's next one.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
-use data::Cancel;
+use data::{Cancel, Watch};
 use resp::{Encoder, Protocol, Span};
 
 use crate::args::Args;
 use crate::command::Command;
 use crate::error::{Error, Nothing};
+use crate::transactions::Queue;
 
 /// Consecutive commands of one client.
 #[derive(Debug, Default)]
@@ -38,6 +40,13 @@ pub struct Slice {
     pub nothing: Option<Nothing>,
     /// What its call left for itself when it began to wait.
     pub memo: Option<Vec<u8>>,
+    /// What its client watches: for `WATCH` and for the transaction in it that minds that.
+    pub watch: Option<Watch>,
+    /// That transaction was not run.
+    pub aborted: bool,
+    /// Arguments that lie behind those that came over the wire, until the slice is sealed, and their spans.
+    appended: Vec<u8>,
+    appended_spans: Vec<Range<usize>>,
     /// Set by the client's connection when it ends. Stays with the slice when it is emptied.
     pub cancel: Option<Cancel>,
 }
@@ -73,6 +82,19 @@ pub enum Call {
         /// The reply is not wanted (`CLIENT REPLY`).
         silent: bool,
     },
+    /// The calls behind this one are run as one: in one batch, seen by others as a whole or not at all (`EXEC`).
+    Transaction {
+        /// How many calls.
+        calls: u32,
+        /// How many replies; these are the elements of one reply.
+        replies: u32,
+        /// It is only run if what the slice's `watch` has is as it was.
+        watches: bool,
+        /// The RESP version of the reply.
+        protocol: Protocol,
+        /// The reply is not wanted (`CLIENT REPLY`).
+        silent: bool,
+    },
     /// To be copied from the slice's literals.
     Literal {
         /// Its first byte.
@@ -89,6 +111,48 @@ impl Slice {
         Args::new(&self.buf, spans)
     }
 
+    /// Takes in the commands of a transaction, behind what came over the wire; the number of their first span.
+    pub fn append(&mut self, queue: &Queue) -> u32 {
+        let first = self.spans.len();
+        let start = self.appended.len() as u32;
+        self.appended.extend_from_slice(queue.bytes());
+        self.spans.extend(queue.spans().iter().map(|span| Span { start: start + span.start, ..*span }));
+        self.appended_spans.push(first..self.spans.len());
+        first as u32
+    }
+
+    /// Bytes that were appended.
+    pub fn appended_bytes(&self) -> usize {
+        self.appended.len()
+    }
+
+    /// Gives the slice the bytes that came over the wire. All arguments can be read from then on.
+    pub fn seal(&mut self, wire: Bytes) {
+        if self.appended.is_empty() {
+            self.buf = wire;
+            return;
+        }
+        for range in self.appended_spans.drain(..) {
+            self.spans[range].iter_mut().for_each(|span| span.start += wire.len() as u32);
+        }
+        self.buf = [&wire, &*self.appended].concat().into();
+        self.appended = Vec::new();
+    }
+
+    /// The commands of the transaction whose calls begin at an index.
+    pub fn runs(&self, first: usize, calls: u32) -> impl Iterator<Item = (&'static Command, Args<'_>)> {
+        let calls = self.calls.get(first..first + calls as usize).unwrap_or(&[]);
+        calls.iter().filter_map(|call| match *call {
+            Call::Run { command, first, count, .. } => Some((command, self.args(first, count))),
+            _ => None,
+        })
+    }
+
+    /// True if there is anything in it for storage.
+    pub fn crosses(&self) -> bool {
+        self.calls.iter().any(|call| !matches!(call, Call::Literal { .. }))
+    }
+
     /// True once the first call has run.
     pub fn has_begun(&self) -> bool {
         self.next > 0
@@ -97,8 +161,16 @@ impl Slice {
     /// Answers every call that has not run with an error; replies that are known stay.
     pub fn refuse_rest(&mut self, error: &Error) {
         let text = error.to_string();
-        for call in self.calls.get(self.next..).unwrap_or(&[]) {
+        let mut rest = self.calls.get(self.next..).unwrap_or(&[]);
+        while let [call, behind @ ..] = rest {
+            rest = behind;
             match *call {
+                Call::Transaction { calls, protocol, silent, .. } => {
+                    rest = behind.get(calls as usize..).unwrap_or(&[]);
+                    if !silent {
+                        Encoder::new(&mut self.answer, protocol).error(&text);
+                    }
+                }
                 Call::Literal { start, len } => {
                     let literal = self.literals.get(start as usize..(start + len) as usize).unwrap_or(&[]);
                     self.answer.extend_from_slice(literal);
@@ -132,6 +204,10 @@ impl Slice {
         self.admitted = false;
         self.nothing = None;
         self.memo = None;
+        self.watch = None;
+        self.aborted = false;
+        self.appended.clear();
+        self.appended_spans.clear();
     }
 
     /// What the slice occupies in the channel, in bytes.

@@ -54,6 +54,7 @@ static TABLE: LazyLock<Vec<&'static Command>> = LazyLock::new(|| {
         crate::generic::sort::COMMANDS,
         crate::generic::object::COMMANDS,
         crate::generic::database::COMMANDS,
+        crate::transactions::COMMANDS,
         crate::connection::COMMANDS,
         crate::client::COMMANDS,
         crate::clients::COMMANDS,

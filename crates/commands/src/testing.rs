@@ -13,7 +13,7 @@ use resp::{Encoder, Protocol, Span};
 use tempfile::TempDir;
 
 use crate::args::Args;
-use crate::command::{Marks, Run};
+use crate::command::Run;
 use crate::error::Result;
 use crate::table;
 
@@ -119,9 +119,6 @@ impl Db {
         let args = Args::new(&buf, &spans);
         let mut reply = Encoder::new(reply, self.protocol);
         let command = table::resolve(&args)?;
-        if [Marks::ITERATES, Marks::LONG, Marks::EXCLUSIVE].iter().any(|&mark| command.marks.has(mark)) {
-            self.commit();
-        }
         match command.run {
             Run::Read(handler) => handler(&self.view(), &args, &mut reply),
             Run::Write(handler) => {

@@ -239,7 +239,7 @@ impl Batch {
     pub fn commit(&mut self, engine: &Engine, keyspace: &Keyspace, durability: Durability) -> Result<()> {
         let outcome = self.write(engine, keyspace, durability);
         if outcome.is_ok() {
-            self.publish(keyspace);
+            self.publish(engine, keyspace);
         }
         self.clear();
         outcome
@@ -263,20 +263,26 @@ impl Batch {
         Ok(engine.commit(&self.pending, durability)?)
     }
 
-    /// Makes a batch that is on disk visible: counts, spaces, the hot tier. The caller still holds the latches of
+    /// Makes a batch that is on disk visible: to those who watch its keys, then counts, spaces, and the hot tier. The caller still holds the latches of
     /// its keys.
-    pub fn publish(&self, keyspace: &Keyspace) {
+    pub fn publish(&self, engine: &Engine, keyspace: &Keyspace) {
+        self.tell_watchers(engine, keyspace);
         self.publish_counts(keyspace);
         self.publish_records(keyspace);
     }
 
-    /// The first part of [`Batch::publish`]: counts and spaces.
+    /// The first part of [`Batch::publish`]: who watches a key that it has written is told.
+    pub fn tell_watchers(&self, engine: &Engine, keyspace: &Keyspace) {
+        keyspace.watches().tell(self, engine, keyspace);
+    }
+
+    /// The second part of [`Batch::publish`]: counts and spaces.
     pub fn publish_counts(&self, keyspace: &Keyspace) {
         keyspace.publish(self);
         keyspace.expired_keys.fetch_add(self.expired_keys, std::sync::atomic::Ordering::Relaxed);
     }
 
-    /// The second part of [`Batch::publish`]: the hot tier. Records that it does not come to stay hidden there, and are read from disk.
+    /// The last part of [`Batch::publish`]: the hot tier. Records that it does not come to stay hidden there, and are read from disk.
     pub fn publish_records(&self, keyspace: &Keyspace) {
         keyspace.hot().publish(&self.pending, &self.lookups);
     }

@@ -119,6 +119,11 @@ pub(crate) fn element_suffix(element: &[u8]) -> &[u8] {
     element.get(ELEMENT_PREFIX_LEN..).unwrap_or(&[])
 }
 
+/// The version of the value that a part belongs to.
+pub(crate) fn element_version(element: &[u8]) -> Option<u64> {
+    element.get(ELEMENT_PREFIX_LEN - 8..ELEMENT_PREFIX_LEN)?.try_into().ok().map(u64::from_be_bytes)
+}
+
 /// The first key after every part of a value.
 pub fn element_end(space: SpaceId, parts: Parts) -> Vec<u8> {
     element(space, Parts { version: parts.version.saturating_add(1), ..parts }, &[])

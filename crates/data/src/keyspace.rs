@@ -3,6 +3,7 @@
 //!
 //! Counts change here only when the batch that changes them on disk is committed.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -14,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::hot::HotTier;
 use crate::key::SpaceId;
 use crate::set::Pools;
+use crate::watch::Watches;
 
 /// The version of everything this crate writes to disk. Any other is refused.
 pub const FORMAT_VERSION: u32 = 1;
@@ -116,6 +118,7 @@ pub struct Keyspace {
     reserved_version: AtomicU64,
     accesses: Accesses,
     popped_next: Pools,
+    watches: Arc<Watches>,
     /// Options that concern values.
     pub settings: Settings,
     /// Keys that expired since the start, for `INFO`.
@@ -210,6 +213,7 @@ impl Keyspace {
             reserved_version: AtomicU64::new(reserved),
             accesses: Accesses::new(unix_ms()),
             popped_next: Pools::default(),
+            watches: Arc::default(),
             settings: Settings::default(),
             expired_keys: AtomicU64::new(0),
             hits: AtomicU64::new(0),
@@ -246,6 +250,11 @@ impl Keyspace {
     /// Members that are popped next.
     pub(crate) fn popped_next(&self) -> &Pools {
         &self.popped_next
+    }
+
+    /// Keys that clients watch.
+    pub(crate) fn watches(&self) -> &Arc<Watches> {
+        &self.watches
     }
 
     /// The space of a database, as committed.

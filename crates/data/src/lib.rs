@@ -37,6 +37,7 @@ mod testing;
 mod turn;
 mod tx;
 mod view;
+mod watch;
 
 pub use batch::{Batch, Stored};
 pub use copy::Value;
@@ -49,3 +50,4 @@ pub use keyspace::{Encodings, FORMAT_VERSION, KeyCount, Keyspace, Settings};
 pub use turn::{Cancel, Turn};
 pub use tx::Tx;
 pub use view::{Found, View};
+pub use watch::Watch;

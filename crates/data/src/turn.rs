@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::key::SpaceId;
+use crate::watch::Watch;
 
 /// Keys that one turn may note as expired; the rest is left to the next access or the expirer.
 const EXPIRED_NOTES_MAX: usize = 1024;
@@ -41,6 +42,8 @@ pub struct Turn {
     cancel: Option<Cancel>,
     /// What the command that runs has left for itself when it began to wait.
     memo: RefCell<Option<Vec<u8>>>,
+    /// What the client of the command that runs watches.
+    watch: RefCell<Option<Watch>>,
 }
 
 impl Turn {
@@ -55,6 +58,7 @@ impl Turn {
             has_read_point: Cell::new(false),
             cancel: None,
             memo: RefCell::default(),
+            watch: RefCell::default(),
         }
     }
 
@@ -106,6 +110,16 @@ impl Turn {
     /// For the command that runs next.
     pub fn set_memo(&self, memo: Option<Vec<u8>>) {
         *self.memo.borrow_mut() = memo;
+    }
+
+    /// What the client of the command that runs watches. The command leaves it here as it is then.
+    pub fn take_watch(&self) -> Option<Watch> {
+        self.watch.take()
+    }
+
+    /// For the command that runs next, or by the one that runs.
+    pub fn set_watch(&self, watch: Option<Watch>) {
+        *self.watch.borrow_mut() = watch;
     }
 
     pub(crate) fn note_expired(&self, space: SpaceId, user_key: &[u8]) {

@@ -346,7 +346,7 @@ impl<'v> View<'v> {
 
     /// Visits the keys from a position on, expired ones left out, until `visit` says stop (by false)
     /// or `limit` keys were looked at. Keys of one position always come together. Returns the position
-    /// to go on from, None at the end. Sees what is committed: an open batch has to be committed first.
+    /// to go on from, None at the end.
     pub fn walk(&self, from: u64, limit: usize, mut visit: impl FnMut(&[u8], &Meta) -> bool) -> Result<Option<u64>> {
         let space = self.space();
         let (from, to) = (key::record_bound(space, from), key::space_end(space));

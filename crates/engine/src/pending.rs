@@ -221,9 +221,11 @@ impl Pending {
         self.overlay(family).range::<[u8], _>((from, to))
     }
 
-    /// True if [`Family::Keys`] has uncommitted writes, which an iterator would not see.
-    pub fn hides_keys(&self) -> bool {
-        self.records.dirty().next().is_some()
+    /// The records of [`Family::Keys`] with `from <= key < to` that the commit writes, in no order.
+    pub(crate) fn written_between(&self, from: &[u8], to: &[u8]) -> Vec<OverlayRecord<'_>> {
+        let records =
+            self.written_slots().map(|slot| (self.key(slot).as_slice(), self.value(slot).map(|value| &**value)));
+        records.filter(|(key, _)| from <= *key && *key < to).collect()
     }
 
     /// Visits everything that the commit writes, but for the counters.
@@ -305,7 +307,8 @@ mod tests {
         pending.write_slot(slot, Some(b"v"[..].into()));
         assert_eq!(pending.known(slot), Some(Some(&b"v"[..])));
         pending.undo();
-        assert_eq!((pending.known(slot), pending.is_clean(), pending.hides_keys()), (None, true, false));
+        assert_eq!((pending.known(slot), pending.is_clean()), (None, true));
+        assert!(pending.written_between(b"", b"z").is_empty());
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The records of [`Family::Keys`](crate::Family::Keys) that a batch has read or written.
 //!
 //! Each record has a slot, found by one hash lookup and then named by its [`SlotId`]: whoever has located a key once
-//! (to read it ahead) need not look for it again (to write it). Nothing iterates over them in key order inside a batch.
+//! (to read it ahead) need not look for it again (to write it). Whoever iterates over them in key order sorts what was
+//! written for that: hardly anybody does.
 
 use std::hash::{BuildHasher, Hasher};
 

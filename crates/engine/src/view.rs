@@ -145,10 +145,10 @@ impl<'e> View<'e> {
             Direction::Forward => stored.seek(from),
             Direction::Backward => stored.seek_to_last(),
         }
-        let written = self
-            .pending
-            .filter(|_| from < to)
-            .map(|pending| Written::new(pending.range(family, Bound::Included(from), Bound::Excluded(to)), direction));
+        let written = self.pending.filter(|_| from < to).map(|pending| match family {
+            Family::Keys => Written::sorted(pending.written_between(from, to), direction),
+            _ => Written::of_range(pending.range(family, Bound::Included(from), Bound::Excluded(to)), direction),
+        });
         Cursor { stored, written, direction, last: Source::None }
     }
 }
@@ -162,20 +162,31 @@ fn ignore_range_deletions(options: &mut ReadOptions) {
 enum Written<'k> {
     Forward(Peekable<OverlayRange<'k>>),
     Backward(Peekable<std::iter::Rev<OverlayRange<'k>>>),
+    /// Of a family that is not kept in order: sorted for this cursor, the next one last.
+    Sorted(Vec<OverlayRecord<'k>>),
 }
 
 impl<'k> Written<'k> {
-    fn new(range: OverlayRange<'k>, direction: Direction) -> Self {
+    fn of_range(range: OverlayRange<'k>, direction: Direction) -> Self {
         match direction {
             Direction::Forward => Written::Forward(range.peekable()),
             Direction::Backward => Written::Backward(range.rev().peekable()),
         }
     }
 
+    fn sorted(mut records: Vec<OverlayRecord<'k>>, direction: Direction) -> Self {
+        records.sort_unstable_by(|(a, _), (b, _)| match direction {
+            Direction::Forward => b.cmp(a),
+            Direction::Backward => a.cmp(b),
+        });
+        Written::Sorted(records)
+    }
+
     fn peek(&mut self) -> Option<OverlayRecord<'k>> {
         let entry = match self {
             Written::Forward(iter) => iter.peek(),
             Written::Backward(iter) => iter.peek(),
+            Written::Sorted(records) => return records.last().copied(),
         };
         entry.map(|(key, value)| (key.as_slice(), value.as_deref()))
     }
@@ -184,6 +195,7 @@ impl<'k> Written<'k> {
         match self {
             Written::Forward(iter) => drop(iter.next()),
             Written::Backward(iter) => drop(iter.next()),
+            Written::Sorted(records) => drop(records.pop()),
         }
     }
 }

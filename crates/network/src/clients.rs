@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use atomic_waker::AtomicWaker;
 use commands::facts::ClientFacts;
+use commands::transactions::Queue;
 use commands::{Cancel, ClientFilter, Session};
 use parking_lot::Mutex;
 use resp::Protocol;
@@ -31,6 +32,9 @@ pub(crate) struct ClientRecord {
     pub(crate) commands: AtomicU64,
     /// Index in the command table; `u32::MAX`: none yet.
     last_command: AtomicU32,
+    /// Commands in its transaction; `u32::MAX`: it has begun none.
+    queued: AtomicU32,
+    queued_bytes: AtomicUsize,
     named: Mutex<Named>,
     killed: AtomicBool,
     /// Ends a long command of the client.
@@ -76,6 +80,8 @@ impl ClientRecord {
             bytes_out: AtomicU64::new(0),
             commands: AtomicU64::new(0),
             last_command: AtomicU32::new(u32::MAX),
+            queued: AtomicU32::new(u32::MAX),
+            queued_bytes: AtomicUsize::new(0),
             named: Mutex::new(Named { user: "default".to_owned(), ..Named::default() }),
             killed: AtomicBool::new(false),
             cancel: Cancel::default(),
@@ -131,6 +137,15 @@ impl ClientRecord {
         }
         named.no_evict = session.no_evict;
         named.no_touch = session.no_touch;
+        drop(named);
+        self.publish_queue(session.queue.as_ref());
+    }
+
+    /// Publishes what the client has queued.
+    pub(crate) fn publish_queue(&self, queue: Option<&Queue>) {
+        let (count, bytes) = queue.map_or((u32::MAX, 0), |queue| (queue.commands().len() as u32, queue.size_bytes()));
+        self.queued.store(count, Ordering::Relaxed);
+        self.queued_bytes.store(bytes, Ordering::Relaxed);
     }
 
     fn age_ms(&self) -> u64 {
@@ -162,6 +177,10 @@ impl ClientRecord {
             network_bytes_in: self.bytes_in.load(Ordering::Relaxed),
             network_bytes_out: self.bytes_out.load(Ordering::Relaxed),
             commands: self.commands.load(Ordering::Relaxed),
+            queued: usize::try_from(self.queued.load(Ordering::Relaxed))
+                .ok()
+                .filter(|&count| count != u32::MAX as usize),
+            queued_bytes: self.queued_bytes.load(Ordering::Relaxed),
             ..ClientFacts::default()
         }
     }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use bridge::{Fate, Refusal, Refused, StorageResponse};
 use bytes::{Bytes, BytesMut};
-use commands::{Error, Session, Slice};
+use commands::{Call, Error, Session, Slice};
 use resp::{Parser, Span};
 
 use crate::clients::ClientRecord;
@@ -71,6 +71,8 @@ pub(crate) struct State {
     /// A request that was given up at its deadline while a worker had it. Until it comes back, nothing else of this
     /// client may reach storage, as it could overtake it.
     pub(crate) outstanding: Option<u64>,
+    /// The session before the transaction in flight, where that minds what is watched and changes the session.
+    pub(crate) before_transaction: Option<Box<Session>>,
     /// The last slice, for its allocations.
     pub(crate) spare: Option<Slice>,
     pub(crate) output: Output,
@@ -101,6 +103,7 @@ impl Connection {
             held: None,
             flight: None,
             outstanding: None,
+            before_transaction: None,
             spare: None,
             output: Output::default(),
             ending: Ending::Open,
@@ -226,12 +229,22 @@ impl Connection {
                         let args = slice.args(slow.first, slow.count);
                         self.note_slow(shard, &state, slow.command, &args, slow.busy);
                     }
+                    if let [Call::Run { .. }] = &slice.calls[..]
+                        && slice.watch.is_some()
+                    {
+                        state.session.watch = slice.watch.take();
+                    }
+                    if slice.aborted {
+                        self.take_back_transaction(&mut state);
+                    }
+                    state.before_transaction = None;
                     let answer = std::mem::take(&mut slice.answer);
                     slice.clear();
                     slice.answer = self.send(shard, &mut state, answer);
                     state.spare = Some(slice);
                 }
                 Err(refused) => {
+                    self.take_back_transaction(&mut state);
                     if refused == Refused::Lost {
                         shard.common.runtime.refusals.add(Refusal::Lost, 1);
                     }

@@ -25,7 +25,7 @@ const SLICE_COMMANDS_MAX: usize = 1024;
 const SLICE_BYTES_MAX: usize = 1 << 20;
 
 /// What to do after a command was looked at.
-enum Verdict {
+pub(crate) enum Verdict {
     /// Look at the next.
     Next,
     /// This one has to wait until nothing is in flight.
@@ -60,8 +60,7 @@ impl Connection {
                 Some(held) => self.take_held(shard, &mut state, &mut slice, held),
                 None => self.fill(shard, &mut state, &mut slice),
             };
-            let crosses = slice.calls.iter().any(|call| matches!(call, Call::Run { .. }));
-            if crosses {
+            if slice.crosses() {
                 self.cross(shard, &mut state, slice);
             } else {
                 let literals = std::mem::take(&mut slice.literals);
@@ -107,7 +106,7 @@ impl Connection {
         let mut buf = std::mem::take(&mut state.buf);
         let mut held_spans = None;
         let stop = loop {
-            let len_bytes = state.parser.position().max(slice.literals.len());
+            let len_bytes = state.parser.position().max(slice.literals.len()).max(slice.appended_bytes());
             if slice.calls.len() >= SLICE_COMMANDS_MAX || len_bytes >= SLICE_BYTES_MAX {
                 break Stop::Full;
             }
@@ -141,8 +140,8 @@ impl Connection {
             }
         };
         let used = state.parser.position();
-        if slice.calls.iter().any(|call| matches!(call, Call::Run { .. })) || held_spans.is_some() {
-            slice.buf = buf.split_to(used).freeze();
+        if slice.crosses() || held_spans.is_some() {
+            slice.seal(buf.split_to(used).freeze());
         } else {
             buf.advance(used);
         }
@@ -154,10 +153,11 @@ impl Connection {
 
     /// Looks again at a command that had to wait.
     fn take_held(self: &Rc<Self>, shard: &Rc<Shard>, state: &mut State, slice: &mut Slice, held: HeldCommand) -> Stop {
-        slice.buf = held.buf;
         slice.spans = held.spans;
-        let buf: Bytes = slice.buf.clone();
-        match self.look_at(shard, state, slice, &buf, 0) {
+        let buf: Bytes = held.buf;
+        let verdict = self.look_at(shard, state, slice, &buf, 0);
+        slice.seal(buf.clone());
+        match verdict {
             Verdict::Next | Verdict::Cross => Stop::Full,
             Verdict::HoldForAnswers => Stop::Done,
             Verdict::HoldFor(pause) => {
@@ -194,12 +194,15 @@ impl Connection {
                     state.spans = spans;
                     return Verdict::Stop;
                 }
+                let error = self.refuse_queued(state, command, error);
                 self.refuse(state, slice, &error);
                 Verdict::Next
             }
-            Ok(command) => match shard.common.pause_ms(command) {
+            Ok(command) => match shard.common.pause_ms(command, &state.session) {
                 Some(pause_ms) => Verdict::HoldFor(Duration::from_millis(pause_ms)),
-                None => self.run_or_cross(shard, state, slice, command, &args, first),
+                None => self
+                    .queue(shard, state, slice, command, &args)
+                    .unwrap_or_else(|| self.run_or_cross(shard, state, slice, command, &args, first)),
             },
         };
         state.spans = spans;
@@ -215,12 +218,17 @@ impl Connection {
         args: &Args<'_>,
         first: usize,
     ) -> Verdict {
-        let waits = slice.calls.iter().any(|call| matches!(call, Call::Run { .. }));
+        let waits = slice.crosses();
         let Run::Session(handler) = command.run else {
-            // Whoever may wait crosses alone, so that what was asked before is answered meanwhile.
-            let may_wait = command.may_wait(args);
-            if may_wait && !slice.calls.is_empty() {
+            // Whoever may wait crosses alone, so that what was asked before is answered meanwhile. Whoever watches does, so that it is
+            // known what is watched when the transaction comes.
+            let (may_wait, watches) = (command.may_wait(args), command.marks.has(Marks::SETTLED));
+            let is_alone = may_wait || watches;
+            if is_alone && !slice.calls.is_empty() {
                 return Verdict::HoldForAnswers;
+            }
+            if watches {
+                slice.watch.clone_from(&state.session.watch);
             }
             self.note_command(shard, state, command);
             let nothing_under_way = !waits && state.outstanding.is_none();
@@ -239,7 +247,7 @@ impl Connection {
                 protocol: state.session.protocol,
                 silent,
             });
-            return if may_wait { Verdict::Cross } else { Verdict::Next };
+            return if is_alone { Verdict::Cross } else { Verdict::Next };
         };
         if command.marks.has(Marks::BARRIER) && waits {
             return Verdict::HoldForAnswers;
@@ -297,7 +305,7 @@ impl Connection {
     /// Counts a command whose reply lies in the literals from `start` on, and makes that a call. Returns whether the client does not
     /// want to see it.
     #[allow(clippy::too_many_arguments, reason = "what a command was, and where its answer lies")]
-    fn answered_here(
+    pub(crate) fn answered_here(
         &self,
         shard: &Shard,
         state: &mut State,
@@ -332,6 +340,7 @@ impl Connection {
     ) -> Verdict {
         match effect {
             Effect::None | Effect::Configure(_) => Verdict::Next,
+            Effect::Execute => self.execute(shard, state, slice),
             Effect::Close => {
                 state.ending = Ending::AfterFlush;
                 Verdict::Stop
@@ -418,7 +427,7 @@ impl Connection {
         });
     }
 
-    fn refuse(&self, state: &mut State, slice: &mut Slice, error: &Error) {
+    pub(crate) fn refuse(&self, state: &mut State, slice: &mut Slice, error: &Error) {
         stats::count_error(&error.code());
         let start = slice.literals.len();
         match state.session.reply_mode {
@@ -452,7 +461,7 @@ impl Connection {
 }
 
 /// Puts an error in the place of what was written since `start`.
-fn replace_by_error(state: &State, slice: &mut Slice, start: usize, error: &Error) {
+pub(crate) fn replace_by_error(state: &State, slice: &mut Slice, start: usize, error: &Error) {
     slice.literals.truncate(start);
     stats::count_error(&error.code());
     Encoder::new(&mut slice.literals, state.session.protocol).error(&error.to_string());
@@ -464,11 +473,14 @@ fn admit(args: &Args<'_>, state: &State) -> Result<&'static Command, (Error, Opt
     if !state.session.authenticated && !command.marks.has(Marks::NO_AUTH) {
         return Err((Error::NoAuth, Some(command)));
     }
+    if let Some(error) = Connection::unfit(state, command) {
+        return Err((error, Some(command)));
+    }
     Ok(command)
 }
 
 /// Adds the literals from `start` on to the calls, to the last one if that is a literal too.
-fn push_literal(slice: &mut Slice, start: usize) {
+pub(crate) fn push_literal(slice: &mut Slice, start: usize) {
     let added = slice.literals.len() - start;
     if added == 0 {
         return;

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bridge::{MessageChannel, RuntimeMetrics};
 use commands::facts::{ClientFacts, Facts, Health};
-use commands::{ClientFilter, Command, Configuring, Error, Host, Result, RuntimeName, Shutdown, Slice};
+use commands::{ClientFilter, Command, Configuring, Error, Host, Result, RuntimeName, Session, Shutdown, Slice};
 
 use tokio::sync::{Mutex, Notify};
 
@@ -121,9 +121,16 @@ impl Common {
     }
 
     /// How long a command has to wait for the end of a pause, in ms.
-    pub(crate) fn pause_ms(&self, command: &Command) -> Option<u64> {
+    pub(crate) fn pause_ms(&self, command: &Command, session: &Session) -> Option<u64> {
         let until = self.pause.until_ms.load(Ordering::Acquire);
-        if until == 0 || self.pause.writes_only.load(Ordering::Relaxed) && !command.is_write() {
+        if until == 0 {
+            return None;
+        }
+        // EXEC is what is queued.
+        let queue = session.queue.as_ref().filter(|_| command.name == "exec");
+        let mut queued = queue.iter().flat_map(|queue| queue.commands());
+        let writes = command.is_write() || queued.any(|queued| queued.command.is_write());
+        if self.pause.writes_only.load(Ordering::Relaxed) && !writes {
             return None;
         }
         let now = self.now_us() / 1000;

@@ -25,6 +25,7 @@ mod server;
 mod settings;
 mod shard;
 mod stream;
+mod transaction;
 mod watchdog;
 
 pub use host::Control;

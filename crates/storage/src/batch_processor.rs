@@ -11,6 +11,7 @@
 mod run;
 #[cfg(test)]
 mod tests;
+mod transaction;
 mod wait;
 
 use std::collections::VecDeque;
@@ -100,6 +101,8 @@ pub(crate) struct BatchProcessor<'s> {
     waiting: VecDeque<Work>,
     /// Requests that wait for the commit.
     done: Vec<(Work, Next)>,
+    /// The calls of the transaction that runs end here; its keys are latched, or all of them.
+    transaction_end: Option<usize>,
     /// A request that has written what others wait for: it goes on after them.
     interrupted: Option<Work>,
     /// Keys that were written and that others may wait for.
@@ -134,6 +137,7 @@ impl<'s> BatchProcessor<'s> {
             turn: Turn::new(now_ms(), owner.number() ^ shared.keyspace.seed()),
             waiting: VecDeque::new(),
             done: Vec::new(),
+            transaction_end: None,
             interrupted: None,
             ready: VecDeque::new(),
             parked: Vec::new(),
@@ -330,6 +334,7 @@ impl<'s> BatchProcessor<'s> {
     fn recover(&mut self, failure: Failure) {
         let mut refused = Vec::new();
         self.ready.clear();
+        self.transaction_end = None;
         self.unpark();
         let interrupted = self.interrupted.take();
         let begun = std::mem::take(&mut self.done).into_iter().map(|(work, _)| work).chain(interrupted);

@@ -55,6 +55,10 @@ pub(crate) fn commit(shared: &Shared, batch: &mut Batch, write_commands: u64) ->
         written
     });
     let judgement = judge(written, || read_back(shared, batch));
+    if judgement.stored != Stored::Nothing {
+        // What may have changed has changed, as far as somebody who watches it can know.
+        batch.tell_watchers(&shared.engine, &shared.keyspace);
+    }
     if judgement.stored == Stored::Whole {
         batch.publish_counts(&shared.keyspace);
         let published = fence(metrics, || {

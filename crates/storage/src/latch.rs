@@ -8,7 +8,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 /// Stripes of the table. More make false conflicts rarer; each costs four bytes.
 const STRIPE_COUNT: usize = 1 << 14;
@@ -37,7 +37,7 @@ struct Gate {
     open: u32,
     /// Somebody has, or waits for, the whole table; no batch is opened meanwhile.
     exclusive: bool,
-    /// Threads that wait for a stripe.
+    /// Threads that wait for any of it.
     waiters: u32,
 }
 
@@ -59,6 +59,16 @@ impl Default for Latches {
     }
 }
 
+impl Latches {
+    fn wait_while(&self, gate: &mut MutexGuard<'_, Gate>, mut is_taken: impl FnMut(&Gate) -> bool) {
+        gate.waiters += 1;
+        while is_taken(gate) {
+            self.changed.wait(gate);
+        }
+        gate.waiters -= 1;
+    }
+}
+
 /// The stripe of a key, from its position.
 pub fn stripe_of(position: data::key::Position) -> usize {
     // The position's low half is a hash already.
@@ -72,16 +82,21 @@ pub struct Held<'l> {
     owner: Owner,
     stripes: Vec<usize>,
     open: bool,
+    /// The whole table.
+    all: bool,
 }
 
 impl<'l> Held<'l> {
     /// Holds nothing yet.
     pub fn new(latches: &'l Latches, owner: Owner) -> Self {
-        Held { latches, owner, stripes: Vec::new(), open: false }
+        Held { latches, owner, stripes: Vec::new(), open: false, all: false }
     }
 
     /// Takes a stripe unless somebody else has it.
     pub fn try_latch(&mut self, stripe: usize) -> bool {
+        if self.all {
+            return true;
+        }
         self.open_batch();
         let owner = self.owner.0;
         match self.latches.stripes[stripe].compare_exchange(FREE, owner, Ordering::Acquire, Ordering::Relaxed) {
@@ -98,11 +113,12 @@ impl<'l> Held<'l> {
         for stripe in self.stripes.drain(..) {
             self.latches.stripes[stripe].store(FREE, Ordering::Release);
         }
-        if self.open {
-            self.open = false;
+        if self.open || self.all {
             let mut gate = self.latches.gate.lock();
-            gate.open -= 1;
-            if gate.waiters > 0 || gate.exclusive {
+            gate.open -= u32::from(self.open);
+            gate.exclusive &= !self.all;
+            (self.open, self.all) = (false, false);
+            if gate.waiters > 0 {
                 self.latches.changed.notify_all();
             }
         }
@@ -112,28 +128,22 @@ impl<'l> Held<'l> {
     pub fn wait_for(&mut self, stripe: usize) {
         debug_assert!(self.stripes.is_empty() && !self.open, "waits while it holds something");
         let mut gate = self.latches.gate.lock();
-        gate.waiters += 1;
-        while self.latches.stripes[stripe].load(Ordering::Acquire) != FREE {
-            self.latches.changed.wait(&mut gate);
-        }
-        gate.waiters -= 1;
+        self.latches.wait_while(&mut gate, |_| self.latches.stripes[stripe].load(Ordering::Acquire) != FREE);
     }
 
-    /// Runs something while no batch is open anywhere. The caller holds nothing.
-    pub fn exclusively<T>(&mut self, work: impl FnOnce() -> T) -> T {
+    /// Takes the whole table: no other batch is open anywhere until [`Held::release`]. The caller holds nothing.
+    pub fn latch_all(&mut self) {
         debug_assert!(self.stripes.is_empty() && !self.open, "waits while it holds something");
         let mut gate = self.latches.gate.lock();
-        while gate.exclusive {
-            self.latches.changed.wait(&mut gate);
-        }
+        self.latches.wait_while(&mut gate, |gate| gate.exclusive);
         gate.exclusive = true;
-        while gate.open > 0 {
-            self.latches.changed.wait(&mut gate);
-        }
-        drop(gate);
-        // Opens the table again even if `work` panics.
-        let _closing = Reopen(self.latches);
-        work()
+        self.all = true;
+        self.latches.wait_while(&mut gate, |gate| gate.open > 0);
+    }
+
+    /// True while it has the whole table.
+    pub fn has_all(&self) -> bool {
+        self.all
     }
 
     fn open_batch(&mut self) {
@@ -141,9 +151,7 @@ impl<'l> Held<'l> {
             return;
         }
         let mut gate = self.latches.gate.lock();
-        while gate.exclusive {
-            self.latches.changed.wait(&mut gate);
-        }
+        self.latches.wait_while(&mut gate, |gate| gate.exclusive);
         gate.open += 1;
         self.open = true;
     }
@@ -152,15 +160,6 @@ impl<'l> Held<'l> {
 impl Drop for Held<'_> {
     fn drop(&mut self) {
         self.release();
-    }
-}
-
-struct Reopen<'l>(&'l Latches);
-
-impl Drop for Reopen<'_> {
-    fn drop(&mut self) {
-        self.0.gate.lock().exclusive = false;
-        self.0.changed.notify_all();
     }
 }
 
@@ -221,7 +220,10 @@ mod tests {
                     let mut held = Held::new(&latches, Owner::new(n));
                     for round in 0..500 {
                         if round % 50 == 0 {
-                            held.exclusively(|| assert_eq!(inside.load(Ordering::SeqCst), 0));
+                            held.latch_all();
+                            assert_eq!(inside.load(Ordering::SeqCst), 0);
+                            assert!(held.try_latch(n as usize) && held.has_all());
+                            held.release();
                         } else if held.try_latch(n as usize) {
                             inside.fetch_add(1, Ordering::SeqCst);
                             inside.fetch_sub(1, Ordering::SeqCst);

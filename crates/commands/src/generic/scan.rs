@@ -1,7 +1,7 @@
 //! Keys that no client named: all of them, some of them, one of them.
 //!
 //! A `SCAN` cursor is a position (see [`data::key`]): it needs no state, and a key that is there from the first call to
-//! the last is returned. All of these read what is committed, so their marks let the worker commit its batch before.
+//! the last is returned.
 
 use data::{Meta, View, glob, key};
 
@@ -39,7 +39,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         arity: Arity::AtLeast(2),
         keys: &[],
         group: Group::Generic,
-        marks: Marks::ITERATES.and(Marks::TOUCHES_ARBITRARY_KEYS),
+        marks: Marks::TOUCHES_ARBITRARY_KEYS,
         doc: Doc::new(
             "2.8.0",
             "Lists the keys of the database, a few with each call.",
@@ -60,7 +60,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         arity: Arity::Exactly(1),
         keys: &[],
         group: Group::Generic,
-        marks: Marks::ITERATES.and(Marks::TOUCHES_ARBITRARY_KEYS),
+        marks: Marks::TOUCHES_ARBITRARY_KEYS,
         doc: Doc::new("1.0.0", "Picks a key of the database at random.", "O(1)", &[]).tips(&[
             "request_policy:all_shards",
             "response_policy:special",

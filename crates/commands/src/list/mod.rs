@@ -36,6 +36,6 @@ fn end(args: &Args<'_>, index: usize) -> Result<End> {
 }
 
 /// The way to wait for elements of the keys.
-fn park(timeout_ms: Option<u64>) -> Error {
-    Error::Park(Park { timeout_ms, nothing: Nothing::Array, memo: None })
+fn park(timeout_ms: Option<u64>, nothing_at_once: Nothing) -> Error {
+    Error::Park(Park { timeout_ms, nothing: Nothing::Array, nothing_at_once, memo: None })
 }

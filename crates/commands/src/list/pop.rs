@@ -6,7 +6,7 @@ use data::{Kind, Meta, Tx};
 use super::{LEFT_OR_RIGHT, TIMEOUT, TIMEOUT_HISTORY, end, park};
 use crate::args::{Args, parse_integer};
 use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
-use crate::error::{Error, Result};
+use crate::error::{Error, Nothing, Result};
 use crate::keys::{Begin, Find, KeySpec};
 
 pub(crate) static COMMANDS: &[Command] = &[
@@ -175,7 +175,7 @@ fn lmpop(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> 
 fn blmpop(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     let multiple = Multiple::parse(args, 2)?;
     let timeout_ms = args.timeout_seconds(1)?;
-    if multiple.pop(tx, args, reply)? { Ok(()) } else { Err(park(timeout_ms)) }
+    if multiple.pop(tx, args, reply)? { Ok(()) } else { Err(park(timeout_ms, Nothing::Array)) }
 }
 
 fn blpop(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
@@ -197,5 +197,5 @@ fn pop_first(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>, end: End) 
             return Ok(());
         }
     }
-    Err(park(timeout_ms))
+    Err(park(timeout_ms, Nothing::Array))
 }

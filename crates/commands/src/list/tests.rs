@@ -28,20 +28,23 @@ fn outcome(db: &mut Db, line: &str) -> Result<(), Error> {
 #[test]
 fn commands_that_find_nothing_wait_for_as_long_as_they_were_told() {
     let mut db = Db::new();
-    let park = |timeout_ms| Err(Error::Park(Park { timeout_ms, nothing: Nothing::Array, memo: None }));
+    let parks = |timeout_ms, nothing_at_once| {
+        Err(Error::Park(Park { timeout_ms, nothing: Nothing::Array, nothing_at_once, memo: None }))
+    };
     for (line, timeout_ms) in [
         ("BLPOP a b 0", None),
         ("BRPOP a 1.5", Some(1500)),
         ("BRPOP a 0.0001", Some(1)),
         ("BLMPOP 2 2 a b LEFT COUNT 3", Some(2000)),
-        ("BLMOVE a b LEFT RIGHT 3", Some(3000)),
-        ("BRPOPLPUSH a b 0", None),
     ] {
-        assert_eq!(outcome(&mut db, line), park(timeout_ms), "{line}");
+        assert_eq!(outcome(&mut db, line), parks(timeout_ms, Nothing::Array), "{line}");
+    }
+    for (line, timeout_ms) in [("BLMOVE a b LEFT RIGHT 3", Some(3000)), ("BRPOPLPUSH a b 0", None)] {
+        assert_eq!(outcome(&mut db, line), parks(timeout_ms, Nothing::Bulk), "{line}");
     }
     // Whatever the destination is: nothing would be moved to it.
     db.run("SET b v");
-    assert_eq!(outcome(&mut db, "BLMOVE a b LEFT RIGHT 0"), park(None));
+    assert_eq!(outcome(&mut db, "BLMOVE a b LEFT RIGHT 0"), parks(None, Nothing::Bulk));
     assert_eq!(outcome(&mut db, "BLPOP b 0"), Err(Error::WrongType));
 }
 

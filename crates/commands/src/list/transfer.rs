@@ -6,7 +6,7 @@ use data::{Kind, Tx};
 use super::{LEFT_OR_RIGHT, TIMEOUT, TIMEOUT_HISTORY, end, park};
 use crate::args::Args;
 use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
-use crate::error::Result;
+use crate::error::{Nothing, Result};
 use crate::keys::KeySpec;
 
 pub(crate) static COMMANDS: &[Command] = &[
@@ -94,12 +94,12 @@ fn rpoplpush(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<
 fn blmove(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     let (from, to) = (end(args, 3)?, end(args, 4)?);
     let timeout_ms = args.timeout_seconds(5)?;
-    if transfer(tx, args, from, to, reply)? { Ok(()) } else { Err(park(timeout_ms)) }
+    if transfer(tx, args, from, to, reply)? { Ok(()) } else { Err(park(timeout_ms, Nothing::Bulk)) }
 }
 
 fn brpoplpush(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     let timeout_ms = args.timeout_seconds(3)?;
-    if transfer(tx, args, End::Right, End::Left, reply)? { Ok(()) } else { Err(park(timeout_ms)) }
+    if transfer(tx, args, End::Right, End::Left, reply)? { Ok(()) } else { Err(park(timeout_ms, Nothing::Bulk)) }
 }
 
 /// Moves an element, and replies it. False if there is none, whatever the destination is.

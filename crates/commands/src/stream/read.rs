@@ -156,7 +156,9 @@ impl<'a> Request<'a> {
     /// What becomes of the command if it found nothing: it waits, or is answered so.
     fn nothing(&self, memo: Option<Vec<u8>>, reply: &mut Reply<'_>) -> Result<()> {
         match self.block {
-            Some(timeout_ms) => Err(Error::Park(Park { timeout_ms, nothing: Nothing::Array, memo })),
+            Some(timeout_ms) => {
+                Err(Error::Park(Park { timeout_ms, nothing: Nothing::Array, nothing_at_once: Nothing::Array, memo }))
+            }
             None => {
                 reply.null_array();
                 Ok(())

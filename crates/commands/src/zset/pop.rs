@@ -125,7 +125,7 @@ fn bzmpop(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()>
 }
 
 fn wait(timeout_ms: Option<u64>) -> Error {
-    Error::Park(Park { timeout_ms, nothing: Nothing::Array, memo: None })
+    Error::Park(Park { timeout_ms, nothing: Nothing::Array, nothing_at_once: Nothing::Array, memo: None })
 }
 
 /// The arguments that `ZMPOP` and `BZMPOP` share.

@@ -115,7 +115,10 @@ fn draws_are_fair() {
 #[test]
 fn what_finds_nothing_waits() {
     let mut db = Db::new();
-    let wait = |timeout_ms| Error::Park(Park { timeout_ms, nothing: Nothing::Array, memo: None }).to_string();
+    let wait = |timeout_ms| {
+        Error::Park(Park { timeout_ms, nothing: Nothing::Array, nothing_at_once: Nothing::Array, memo: None })
+            .to_string()
+    };
     for line in ["BZPOPMIN a b 1.5", "BZPOPMAX a 0", "BZMPOP 0.5 2 a b MAX COUNT 3"] {
         assert_eq!(db.run(line), format!(r"-{}\r\n", wait(None)), "{line}");
     }

@@ -58,7 +58,7 @@ fn a_batch_is_there_once_it_is_written_and_not_before() {
     batch.write(&db.engine, &db.keyspace, Durability::Process).expect("a write");
     assert_eq!(db.stored(&batch), Stored::Whole);
     assert_eq!(db.keyspace.count(0).keys, 1, "not visible yet");
-    batch.publish(&db.keyspace);
+    batch.publish(&db.engine, &db.keyspace);
     assert_eq!(db.keyspace.count(0).keys, 2);
 }
 
@@ -105,6 +105,6 @@ fn a_batch_that_is_written_is_seen_in_the_hot_tier_when_it_is_published_and_not_
     assert_eq!(body(), Ok(b"1".to_vec()));
     batch.write(&db.engine, &db.keyspace, Durability::Process).expect("a write");
     assert_eq!(body(), Err(Error::NotHot));
-    batch.publish(&db.keyspace);
+    batch.publish(&db.engine, &db.keyspace);
     assert_eq!(body(), Ok(b"2".to_vec()));
 }

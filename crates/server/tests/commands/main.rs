@@ -40,5 +40,6 @@ mod set;
 mod sort;
 mod stream;
 mod string;
+mod transactions;
 mod waiting;
 mod zset;

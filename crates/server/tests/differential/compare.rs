@@ -95,24 +95,59 @@ impl Pair {
     pub(crate) fn compare(&mut self, command: &[Vec<u8>]) -> Result<(), Difference> {
         let args: Vec<&[u8]> = command.iter().map(Vec::as_slice).collect();
         let (theirs, ours) = self.both(&args);
+        self.judge(&args, theirs, ours)
+    }
+
+    /// Sends commands to both as one transaction, and compares what each is answered.
+    pub(crate) fn compare_transaction(&mut self, commands: &[Vec<Vec<u8>>]) -> Result<(), Difference> {
+        self.compare(&[b"MULTI".to_vec()])?;
+        let mut refused_by_one = Vec::new();
+        for command in commands {
+            let args: Vec<&[u8]> = command.iter().map(Vec::as_slice).collect();
+            let (theirs, ours) = self.both(&args);
+            if is_error(&theirs) != is_error(&ours) {
+                refused_by_one.push(command);
+            } else {
+                self.judge(&args, theirs, ours)?;
+            }
+        }
+        match self.both(&[b"EXEC"]) {
+            // Only one of them has run the transaction. By itself the command tells whether that is intended.
+            _ if !refused_by_one.is_empty() => {
+                self.start_anew();
+                refused_by_one.into_iter().try_for_each(|command| self.compare(command))?;
+            }
+            (Reply::Array(theirs), Reply::Array(ours)) if theirs.len() == ours.len() => {
+                for (command, (theirs, ours)) in commands.iter().zip(theirs.into_iter().zip(ours)) {
+                    let args: Vec<&[u8]> = command.iter().map(Vec::as_slice).collect();
+                    self.judge(&args, theirs, ours)?;
+                }
+            }
+            (theirs, ours) if theirs == ours => {}
+            (theirs, ours) => return Err(difference(&[b"EXEC"], &theirs, &ours)),
+        }
+        Ok(())
+    }
+
+    fn judge(&mut self, args: &[&[u8]], theirs: Reply, ours: Reply) -> Result<(), Difference> {
         if args[0].eq_ignore_ascii_case(b"HELLO") && is_error(&theirs) {
             // Before 7.2 a Redis had taken the name by the time it came to the option that it refuses.
             self.both(&[b"CLIENT", b"SETNAME", b""]);
         }
-        if streams::is_newer_refusal(&args, &theirs, &ours) {
+        if streams::is_newer_refusal(args, &theirs, &ours) {
             // Their stream has another last id now.
             self.start_anew();
             return Ok(());
         }
         if !is_error(&ours) {
-            streams::consumers_seen(&args).iter().for_each(|command| drop(self.theirs.call(command)));
+            streams::consumers_seen(args).iter().for_each(|command| drop(self.theirs.call(command)));
         }
-        if same_numbers(&theirs, &ours) || is_intended(&args, &theirs, &ours) {
+        if same_numbers(&theirs, &ours) || is_intended(args, &theirs, &ours) {
             return Ok(());
         }
-        let alike = match rule(&args) {
+        let alike = match rule(args) {
             Rule::Same => false,
-            Rule::Stream => streams::plain(&args, &theirs) == streams::plain(&args, &ours),
+            Rule::Stream => streams::plain(args, &theirs) == streams::plain(args, &ours),
             Rule::Time(per_second) => match (&theirs, &ours) {
                 (Reply::Integer(a), Reply::Integer(b)) => {
                     *a >= 0 && *b >= 0 && (a - b).abs() <= SECONDS_APART_MAX * per_second
@@ -133,7 +168,7 @@ impl Pair {
             Rule::SameErrors => !is_error(&theirs) && !is_error(&ours),
             Rule::Settles => (0..SETTLE_TRIES).any(|_| {
                 thread::sleep(Duration::from_millis(50));
-                let (theirs, ours) = self.both(&args);
+                let (theirs, ours) = self.both(args);
                 theirs == ours
             }),
             Rule::SomeKey => match (&theirs, &ours) {
@@ -156,15 +191,15 @@ impl Pair {
             Rule::Iteration if is_error(&theirs) || is_error(&ours) => false,
             Rule::Iteration => {
                 let (mut theirs, mut ours) =
-                    (rest_of_scan(&mut self.theirs, &args, &theirs), rest_of_scan(&mut self.ours, &args, &ours));
+                    (rest_of_scan(&mut self.theirs, args, &theirs), rest_of_scan(&mut self.ours, args, &ours));
                 theirs.sort();
                 ours.sort();
                 theirs == ours
             }
             Rule::MemberIteration if is_error(&theirs) || is_error(&ours) => false,
             Rule::MemberIteration => {
-                let theirs = members_of_scan(&mut self.theirs, &args, &theirs);
-                let ours = members_of_scan(&mut self.ours, &args, &ours);
+                let theirs = members_of_scan(&mut self.theirs, args, &theirs);
+                let ours = members_of_scan(&mut self.ours, args, &ours);
                 same_numbers(&Reply::Array(theirs), &Reply::Array(ours))
             }
             Rule::Sample => match (&theirs, &ours) {
@@ -173,7 +208,7 @@ impl Pair {
                 _ => false,
             },
         };
-        if alike { Ok(()) } else { Err(difference(&args, &theirs, &ours)) }
+        if alike { Ok(()) } else { Err(difference(args, &theirs, &ours)) }
     }
 
     /// Compares everything that both hold.
@@ -370,6 +405,19 @@ fn rule(args: &[&[u8]]) -> Rule {
         (name, "help") if ["client", "config", "command", "object"].contains(&name) => Rule::SameErrors,
         _ => Rule::Same,
     }
+}
+
+/// True if a command can be part of a transaction: its replies are compared without a look at what both hold then, and it does not change the
+/// connection.
+pub(crate) fn can_be_queued(command: &[Vec<u8>]) -> bool {
+    let args: Vec<&[u8]> = command.iter().map(Vec::as_slice).collect();
+    let alone = [&b"hello"[..], b"auth", b"reset", b"quit", b"select", b"client", b"debug", b"shutdown", b"multi"];
+    let looks_later = matches!(
+        rule(&args),
+        Rule::Settles | Rule::SomeKey | Rule::SomeMembers | Rule::Iteration | Rule::MemberIteration | Rule::Stream
+    );
+    let name = args.first().map(|name| name.to_ascii_lowercase()).unwrap_or_default();
+    !looks_later && !name.starts_with(b"x") && !alone.contains(&&name[..])
 }
 
 /// The members in a reply: one, or several.

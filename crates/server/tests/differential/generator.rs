@@ -195,7 +195,7 @@ const ZSET_PAYLOADS: [&[u8]; 2] = [
 
 /// A source of commands. The same seed gives the same commands.
 pub(crate) struct Generator {
-    random: Random,
+    pub(crate) random: Random,
     lines: Vec<(u32, Vec<Node>)>,
     weight_total: u32,
     /// The time of the ids that streams are about at.

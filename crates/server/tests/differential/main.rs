@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use compare::Pair;
+use compare::{Pair, can_be_queued};
 use generator::Generator;
 use process::Process;
 use wire::{Wire, show_command};
@@ -40,6 +40,10 @@ const COUNT_DEFAULT: usize = 20_000;
 
 /// After how many commands the whole contents of both servers are compared.
 const CONTENT_CHECK_EVERY: u64 = 500;
+
+/// So many commands in a hundred begin a transaction with up to so many others.
+const TRANSACTION_PERCENT: u64 = 4;
+const TRANSACTION_COMMANDS_MAX: usize = 8;
 
 /// How many of the commands before a difference are shown.
 const HISTORY_LEN: usize = 12;
@@ -80,8 +84,15 @@ fn compare_random_commands(protocol: u8) {
     let mut differences: BTreeMap<String, String> = BTreeMap::new();
     for done in 1..=count {
         let command = generator.command();
-        let mut outcome = pair.compare(&command);
-        history.push_back(show(&command));
+        let mut outcome = if generator.random.percent(TRANSACTION_PERCENT) {
+            let more = (0..generator.random.below(TRANSACTION_COMMANDS_MAX)).map(|_| generator.command());
+            let commands: Vec<_> = [command].into_iter().chain(more).filter(|command| can_be_queued(command)).collect();
+            history.push_back(commands.iter().map(|command| show(command)).collect::<Vec<_>>().join(" / "));
+            pair.compare_transaction(&commands)
+        } else {
+            history.push_back(show(&command));
+            pair.compare(&command)
+        };
         if outcome.is_ok() && (done % check_every == 0 || done == count) {
             outcome = pair.compare_contents();
         }

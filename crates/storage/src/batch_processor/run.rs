@@ -3,13 +3,15 @@
 use std::time::Instant;
 
 use bridge::Fate;
-use commands::{Args, Call, Command, Error, Marks, Park, Run, SlowCall};
+use commands::{Args, Call, Command, Error, Marks, Park, Run, SlowCall, Store};
 use data::{SpaceId, Tx, View};
 use fail::fail_point;
 use resp::{Encoder, Protocol};
 
+use super::transaction::Transaction;
 use super::{BatchProcessor, Mark, Next, Work, log_panic};
-use crate::commit::{self, Failure};
+use crate::checkpoint::Checkpointing;
+use crate::commit::Failure;
 use crate::fence::{Stage, fence};
 use crate::latch::stripe_of;
 use crate::shared::now_ms;
@@ -28,7 +30,7 @@ pub(super) struct Running {
 }
 
 /// What a call came to.
-enum Step {
+pub(super) enum Step {
     /// Its reply is in the answer.
     Ran,
     /// It belongs to the reader pool.
@@ -40,7 +42,7 @@ enum Step {
 }
 
 /// Why a call has no reply.
-enum Halt {
+pub(super) enum Halt {
     /// It is refused or failed on its own account.
     Call(Error),
     /// A commit in its way failed.
@@ -64,27 +66,38 @@ impl BatchProcessor<'_> {
             self.shared.channel.heartbeats().beat(self.worker, work.request.id, before);
         }
         while let Some(&call) = work.request.payload.calls.get(work.request.payload.next) {
-            match call {
+            let step = match call {
                 Call::Literal { start, len } => {
                     let slice = &mut work.request.payload;
                     let literal = slice.literals.get(start as usize..(start + len) as usize).unwrap_or(&[]);
                     slice.answer.extend_from_slice(literal);
+                    Step::Ran
+                }
+                Call::Transaction { calls, replies, watches, protocol, silent } => {
+                    self.begin_transaction(&mut work, Transaction { calls, replies, watches, protocol, silent })
                 }
                 Call::Run { command, first, count, db, protocol, silent } => {
                     let running = Running { command, first, count, db, protocol, silent };
                     match self.run_call(&mut work, running, &mut before) {
-                        Step::Ran => {}
-                        Step::Pool => {
-                            self.done.push((work, Next::Pool));
-                            return self.commit();
-                        }
                         Step::Park(park) => return self.park(work, running, park),
-                        Step::Halted(failure, has_run) => {
-                            work.ran = work.request.payload.next + usize::from(has_run);
-                            self.done.push((work, Next::Answer));
-                            return self.recover(failure);
-                        }
+                        step => step,
                     }
+                }
+            };
+            let step = match (step, self.end_transaction(&work)) {
+                (Step::Ran, Err(Halt::OwnCommit(failure))) => Step::Halted(failure, true),
+                (step, _) => step,
+            };
+            match step {
+                Step::Ran | Step::Park(_) => {}
+                Step::Pool => {
+                    self.done.push((work, Next::Pool));
+                    return self.commit();
+                }
+                Step::Halted(failure, has_run) => {
+                    work.ran = work.request.payload.next + usize::from(has_run);
+                    self.done.push((work, Next::Answer));
+                    return self.recover(failure);
                 }
             }
             work.request.payload.next += 1;
@@ -93,7 +106,7 @@ impl BatchProcessor<'_> {
             }
             // Who is woken runs one call only, so that nobody interrupts somebody who has interrupted.
             let goes_on = work.request.payload.next < work.request.payload.calls.len();
-            if self.has_ready() && goes_on && self.interrupted.is_none() {
+            if self.has_ready() && goes_on && self.transaction_end.is_none() && self.interrupted.is_none() {
                 self.interrupted = Some(work);
                 return;
             }
@@ -103,7 +116,7 @@ impl BatchProcessor<'_> {
 
     fn run_call(&mut self, work: &mut Work, running: Running, before: &mut Instant) -> Step {
         let Running { command, first, count, protocol, .. } = running;
-        if is_for_pool(command) {
+        if is_for_pool(command) && self.transaction_end.is_none() {
             return Step::Pool;
         }
         let mut answer = std::mem::take(&mut work.request.payload.answer);
@@ -117,11 +130,17 @@ impl BatchProcessor<'_> {
         }
         let slice = &mut work.request.payload;
         match outcome {
+            Ok(()) if command.marks.has(Marks::SETTLED) => slice.watch = self.turn.take_watch(),
             Ok(()) => {}
             Err(Halt::Call(Error::TooLong)) => {
                 answer.truncate(start);
                 slice.answer = answer;
                 return Step::Pool;
+            }
+            // In a transaction nobody waits: it is as if the time were over.
+            Err(Halt::Call(Error::Park(park))) if self.transaction_end.is_some() => {
+                answer.truncate(start);
+                park.nothing_at_once.write(&mut Encoder::new(&mut answer, protocol));
             }
             Err(Halt::Call(Error::Park(park))) => {
                 answer.truncate(start);
@@ -161,6 +180,9 @@ impl BatchProcessor<'_> {
         let shared = self.shared;
         self.stage = Stage::Latch;
         self.turn.set_memo(work.request.payload.memo.clone());
+        if running.command.marks.has(Marks::SETTLED) {
+            self.turn.set_watch(work.request.payload.watch.clone());
+        }
         self.batch.set_notes_ready(shared.channel.parked().count() > 0);
         let outcome = fence(shared.metrics(), || {
             let args = work.request.payload.args(running.first, running.count);
@@ -186,14 +208,15 @@ impl BatchProcessor<'_> {
     ) -> Result<(), Halt> {
         match command.run {
             Run::Read(handler) => {
-                if command.marks.has(Marks::ITERATES) && !self.batch.is_clean() {
+                if command.marks.has(Marks::SETTLED) && !self.batch.is_clean() {
                     self.commit_midway()?;
                 }
                 let latched = self.latch_for_read(command, args)?;
                 self.stage = Stage::Handler;
                 fail_point!("storage-handler");
                 let view = View::new(self.shared.engine.view(), &self.shared.keyspace, &self.turn, db);
-                let view = view.through(&self.batch).before_pool().latched(latched);
+                let view = view.through(&self.batch).latched(latched);
+                let view = if self.transaction_end.is_some() { view } else { view.before_pool() };
                 let outcome = handler(&view, args, reply);
                 self.stage = Stage::Encode;
                 fail_point!("storage-encode");
@@ -201,8 +224,7 @@ impl BatchProcessor<'_> {
                 self.expire_noted();
                 Ok(outcome?)
             }
-            Run::Write(handler) if command.marks.has(Marks::EXCLUSIVE) => {
-                self.commit_midway()?;
+            Run::Write(handler) if command.marks.has(Marks::EXCLUSIVE) && self.transaction_end.is_none() => {
                 self.run_exclusively(handler, args, db, reply)
             }
             Run::Write(handler) => {
@@ -213,8 +235,14 @@ impl BatchProcessor<'_> {
                 self.write_commands += 1;
                 Ok(self.run_write(handler, args, db, reply)?)
             }
-            // Session commands never cross, and the rest runs on the pool.
-            Run::Session(_) | Run::Admin(_) | Run::Container => {
+            // Otherwise on the pool: see `is_for_pool`.
+            Run::Admin(handler) => {
+                self.stage = Stage::Handler;
+                let checkpoints = Checkpointing(self.shared);
+                Ok(handler(&Store { keyspace: &self.shared.keyspace, checkpoints: &checkpoints }, args, reply)?)
+            }
+            // These never cross.
+            Run::Session(_) | Run::Container => {
                 Err(Error::sentence("ERR this command does not run on a storage worker").into())
             }
         }
@@ -244,7 +272,7 @@ impl BatchProcessor<'_> {
         outcome
     }
 
-    /// For commands that concern every key. The open batch is committed; nothing is held.
+    /// For commands that concern every key: committed alone, with the whole table of latches.
     fn run_exclusively(
         &mut self,
         handler: WriteHandler,
@@ -252,23 +280,12 @@ impl BatchProcessor<'_> {
         db: u16,
         reply: &mut Encoder<'_>,
     ) -> Result<(), Halt> {
-        let shared = self.shared;
-        let (batch, turn) = (&mut self.batch, &self.turn);
-        self.stage = Stage::Handler;
-        self.held.exclusively(|| {
-            fail_point!("storage-handler");
-            let outcome = handler(&mut Tx::new(&shared.engine, &shared.keyspace, batch, turn, db), args, reply);
-            if let Err(error) = outcome {
-                batch.clear();
-                return Err(Halt::Call(error));
-            }
-            if batch.is_clean() {
-                batch.clear();
-                return Ok(());
-            }
-            commit::commit(shared, batch, 1).map_err(Halt::OwnCommit)
-        })?;
-        self.stage = Stage::Kept;
+        self.commit_midway()?;
+        self.held.latch_all();
+        self.write_commands += 1;
+        let outcome = self.run_write(handler, args, db, reply);
+        self.try_commit().map_err(Halt::OwnCommit)?;
+        outcome?;
         self.committed_call = true;
         self.wake_all();
         Ok(())
@@ -286,8 +303,9 @@ impl BatchProcessor<'_> {
                 all &= held.try_latch(stripe_of(data::key::position(seed, key)));
             }
         });
-        // Who may come to wait has to know that nobody writes meanwhile.
-        if !all && (keys > 1 || command.marks.has(Marks::BLOCKING)) {
+        // Who may come to wait, or begins to watch, has to know that nobody writes meanwhile.
+        let has_to_know = [Marks::BLOCKING, Marks::SETTLED].into_iter().any(|mark| command.marks.has(mark));
+        if !all && (keys > 1 || has_to_know) {
             self.latch_keys(command, args)?;
             all = true;
         }
@@ -296,18 +314,24 @@ impl BatchProcessor<'_> {
 
     /// Latches the keys of a command that may write, waiting if it must.
     fn latch_keys(&mut self, command: &Command, args: &Args<'_>) -> Result<(), Halt> {
+        let seed = self.shared.keyspace.seed();
+        self.latch_each(|latch| {
+            command.visit_keys(args, |index| {
+                if let Some(key) = args.get(index) {
+                    latch(stripe_of(data::key::position(seed, key)));
+                }
+            });
+        })
+    }
+
+    /// Takes every stripe that is visited, waiting if it must.
+    pub(super) fn latch_each(&mut self, visit: impl Fn(&mut dyn FnMut(usize))) -> Result<(), Halt> {
         loop {
             let mut taken_by_others = None;
-            let seed = self.shared.keyspace.seed();
             let held = &mut self.held;
-            command.visit_keys(args, |index| {
-                if let Some(key) = args.get(index)
-                    && taken_by_others.is_none()
-                {
-                    let stripe = stripe_of(data::key::position(seed, key));
-                    if !held.try_latch(stripe) {
-                        taken_by_others = Some(stripe);
-                    }
+            visit(&mut |stripe| {
+                if taken_by_others.is_none() && !held.try_latch(stripe) {
+                    taken_by_others = Some(stripe);
                 }
             });
             match taken_by_others {
@@ -321,7 +345,7 @@ impl BatchProcessor<'_> {
     }
 
     /// Commits in the middle of a request, which goes on.
-    fn commit_midway(&mut self) -> Result<(), Halt> {
+    pub(super) fn commit_midway(&mut self) -> Result<(), Halt> {
         self.try_commit().map_err(Halt::Commit)?;
         self.committed_midway = true;
         Ok(())

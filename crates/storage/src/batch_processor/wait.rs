@@ -12,7 +12,7 @@ use commands::{Call, Cancel, Group, Park, Slice};
 use data::Tx;
 
 use super::run::Running;
-use super::{BatchProcessor, Next, Work};
+use super::{BatchProcessor, Work};
 
 /// A key that was written, and whose waiters are served.
 pub(super) struct Ready {
@@ -38,14 +38,8 @@ impl BatchProcessor<'_> {
     /// committed.
     pub(super) fn park(&mut self, mut work: Work, running: Running, park: Park) {
         let request = &mut work.request;
-        let is_alone = request.payload.calls.len() == 1;
         request.payload.nothing = Some(park.nothing);
         request.payload.memo = park.memo;
-        if !is_alone {
-            // Its client does not wait (nobody sends it so today): as if its time were over.
-            request.payload.time_out();
-            return self.done.push((work, Next::Answer));
-        }
         if request.payload.cancel.as_ref().is_some_and(Cancel::is_cancelled) {
             return work.request.reply.answer(Err(Refused::Down));
         }
