@@ -156,6 +156,14 @@ fn those_who_wait_are_served_after_the_whole_transaction() {
         run(db, &["RPUSH k 1", "DEL k", "LPUSH k 2 3"], "[:1 :1 :2]");
         assert_eq!(waiter.wire.read().to_string(), "[$k $3]");
         db.check("LRANGE k 0 -1", "[$2]");
+        // Nor does anybody see what is of another type by then.
+        waiter.wire.send(b"BLPOP k1 0\r\n");
+        while !db.text(&listed).contains(" flags=b") {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        run(db, &["RPUSH k1 1", "DEL k1", "SET k1 v"], "[:1 :1 +OK]");
+        db.check_all(&[("DEL k1", ":1"), ("RPUSH k1 2", ":1")]);
+        assert_eq!(waiter.wire.read().to_string(), "[$k1 $2]");
         // The same if a command of it fails after the push.
         waiter.wire.send(b"BLPOP k2 0\r\n");
         while !db.text(&listed).contains(" flags=b") {

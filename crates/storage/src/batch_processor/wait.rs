@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bridge::{Refused, Topic};
 use commands::{Call, Cancel, Group, Park, Slice};
-use data::Tx;
+use data::{Kind, Tx};
 
 use super::run::Running;
 use super::{BatchProcessor, Work};
@@ -76,9 +76,8 @@ impl BatchProcessor<'_> {
     pub(super) fn next_woken(&mut self) -> Option<Work> {
         while let Some(ready) = self.ready.front() {
             let (topic, behind) = (topic(ready.db, &ready.key), ready.behind);
-            // Of a key that is gone again only streams have something to tell: that their groups are gone.
-            let is_there = self.front_is_there();
-            let meant = |slice: &Slice| is_there || is_for_stream(slice);
+            let kind = self.kind_of_front();
+            let meant = |slice: &Slice| is_meant(slice, kind);
             let Some(mut request) = self.shared.channel.parked().take_next(&topic, behind, meant) else {
                 self.ready.pop_front();
                 continue;
@@ -94,14 +93,14 @@ impl BatchProcessor<'_> {
         None
     }
 
-    /// True if the key that was written is still there. Only a hint where its latch was given back meanwhile; but then whoever
+    /// What the key that was written is now. Only a hint where its latch was given back meanwhile; but then whoever
     /// writes to it next sees to its waiters.
-    fn front_is_there(&mut self) -> bool {
+    fn kind_of_front(&mut self) -> Option<Kind> {
         let shared = self.shared;
-        let Some(ready) = self.ready.front() else { return false };
+        let ready = self.ready.front()?;
         let tx = Tx::new(&shared.engine, &shared.keyspace, &mut self.batch, &self.turn, ready.db);
-        // What cannot be read is for the command to tell.
-        tx.view().find(&ready.key).map_or(true, |found| found.is_some())
+        // What cannot be read is told to whoever asks for it next.
+        tx.view().find(&ready.key).ok().flatten().map(|found| found.meta.kind)
     }
 
     /// After a failed batch: who came to wait because of what it had written looks again.
@@ -115,6 +114,14 @@ impl BatchProcessor<'_> {
     }
 }
 
-fn is_for_stream(slice: &Slice) -> bool {
-    matches!(slice.calls.first(), Some(Call::Run { command, .. }) if command.group == Group::Stream)
+/// True if a key of a kind, or none, is something for a request that waits for the key. Another kind is nothing; but that a stream is gone is
+/// something for those who wait for entries of its groups.
+fn is_meant(slice: &Slice, kind: Option<Kind>) -> bool {
+    let Some(Call::Run { command, .. }) = slice.calls.first() else { return false };
+    match kind {
+        Some(Kind::List) => command.group == Group::List,
+        Some(Kind::Zset) => command.group == Group::SortedSet,
+        Some(Kind::Stream) => command.group == Group::Stream,
+        _ => command.name == "xreadgroup",
+    }
 }
