@@ -371,7 +371,8 @@ impl Command {
 
     /// True if clients are told that it reads data.
     pub fn tells_of_reads(&self) -> bool {
-        matches!(self.run, Run::Read(_)) || self.is_write() && self.marks.has(Marks::MAY_REPLICATE)
+        matches!(self.run, Run::Read(_)) && !self.marks.has(Marks::SETTLED)
+            || self.is_write() && self.marks.has(Marks::MAY_REPLICATE)
     }
 
     /// True if it may wait for others when it is called so: a command with a keyword before its keys (`XREAD`) only with `BLOCK`.

@@ -192,6 +192,15 @@ impl Slice {
         self.next += 1;
     }
 
+    /// Answers the call that has waited for others with an error, as somebody has asked for that (`CLIENT UNBLOCK ... ERROR`).
+    pub fn unblock(&mut self) {
+        if let Some(&Call::Run { command, .. }) = self.calls.get(self.next) {
+            crate::stats::count_call(command, Duration::ZERO, true);
+            crate::stats::count_error(&Error::Unblocked.code());
+        }
+        self.refuse_rest(&Error::Unblocked);
+    }
+
     /// Empties the slice for its next use; what it has allocated is kept.
     pub fn clear(&mut self) {
         self.buf = Bytes::new();

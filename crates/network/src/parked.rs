@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bridge::{Parked, Refused};
-use commands::{Error, Slice};
+use commands::Slice;
 
 /// The requests of all clients that wait.
 pub(crate) type Waiting = Arc<Parked<Slice, Slice>>;
@@ -23,7 +23,7 @@ pub(crate) async fn time_out(waiting: Waiting) {
 pub(crate) fn unblock(waiting: &Waiting, client: u64, with_error: bool) -> bool {
     let Some(mut request) = waiting.take_of(client) else { return false };
     if with_error {
-        request.payload.refuse_rest(&Error::Unblocked);
+        request.payload.unblock();
     } else {
         request.payload.time_out();
     }

@@ -6,7 +6,7 @@ const BY_ITS_RULES: &[&[u8]] =
 
 /// Beginnings of the errors with which a command is refused before it is executed.
 const BEFORE_EXECUTION: &[&[u8]] =
-    &[b"OVERLOADED", b"MISCONF", b"LOADING", b"BUSY", b"OOM", b"NOAUTH", b"NOPERM", b"READONLY"];
+    &[b"OVERLOADED", b"MISCONF", b"LOADING", b"BUSY", b"OOM", b"NOAUTH", b"NOPERM", b"READONLY", b"EXECABORT"];
 
 /// What is known about a command that was answered with an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

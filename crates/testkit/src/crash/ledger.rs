@@ -1,7 +1,7 @@
 //! What one writer sent, what was acknowledged, and what may therefore be there after a crash. Pure: no socket, no clock.
 //!
 //! A writer numbers its writes. A register holds the number of the write that set it last; a group is several keys that are
-//! always set together, by MSET; a log holds the numbers that were appended since it was last begun anew by SET; a counter
+//! always set together, by MSET or a transaction; a log holds the numbers that were appended since it was last begun anew by SET; a counter
 //! is only ever incremented. With one connection per writer the order of its writes is known, so after a crash exactly a
 //! prefix of them must be there, and at least the acknowledged ones.
 

@@ -1,6 +1,6 @@
 //! Rounds of killing a server in the middle of writing and looking for what it lost.
 //!
-//! Each round: writers send pipelines of SET, INCR, MSET and APPEND until SIGKILL cuts them off at a random moment; after the
+//! Each round: writers send pipelines of SET, INCR, MSET, transactions and APPEND until SIGKILL cuts them off at a random moment; after the
 //! restart every key is read, and each writer's [`ledger`] says what may be there. SIGKILL ends the program, not the
 //! machine: what reached the operating system stays. So rounds with [`Loss::Process`] find writes that were acknowledged too
 //! early, torn batches and a log that is replayed wrongly, but no missing sync; [`Loss::Power`] takes away what was not

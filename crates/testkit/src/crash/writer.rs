@@ -30,6 +30,12 @@ fn write_pipeline(ledger: &mut Ledger, client: &mut Client, random: &mut Random)
     }
     client.send_raw(&pipeline)?;
     for (target, number) in writes {
+        if is_transaction(target, number) {
+            // Those of MULTI and of what is queued.
+            for _ in 0..=GROUP_KEYS {
+                client.read_reply()?;
+            }
+        }
         let refusal = match client.read_reply()? {
             Value::Error(text) => Some(Refusal::of(&text)),
             _ => None,
@@ -52,6 +58,11 @@ fn choose(random: &mut Random) -> Target {
         8 => Target::Counter(index(COUNTERS)),
         _ => Target::SharedCounter,
     }
+}
+
+/// Groups are set by MSET and by transactions in turn.
+fn is_transaction(target: Target, number: Sequence) -> bool {
+    matches!(target, Target::Group(_)) && number % 2 == 1
 }
 
 /// The number, the length of what follows, and that, so that a piece of a value is told from a whole one.
@@ -84,6 +95,11 @@ fn encode_write(ledger: &Ledger, target: Target, number: Sequence, random: &mut 
         Target::SharedCounter => encode_command(&["INCR", SHARED_COUNTER], out),
         Target::Group(index) => {
             let keys: [String; GROUP_KEYS] = std::array::from_fn(|member| group_key(writer, index, member));
+            if is_transaction(target, number) {
+                encode_command(&["MULTI"], out);
+                keys.iter().for_each(|key| encode_command(&["SET", key, &value], out));
+                return encode_command(&["EXEC"], out);
+            }
             let mut words = vec!["MSET"];
             for key in &keys {
                 words.extend([key.as_str(), value.as_str()]);

@@ -118,6 +118,9 @@ fn with_places(operation: &Operation, place: impl Fn(&Key) -> usize) -> Operatio
         Operation::Append(key, value) => Operation::Append(place(&key), value),
         Operation::Set { key, value, condition, get } => Operation::Set { key: place(&key), value, condition, get },
         Operation::MSet(pairs) => Operation::MSet(pairs.into_iter().map(|(key, value)| (place(&key), value)).collect()),
+        Operation::Exchange(pairs) => {
+            Operation::Exchange(pairs.into_iter().map(|(key, value)| (place(&key), value)).collect())
+        }
         Operation::MGet(keys) => Operation::MGet(keys.iter().map(place).collect()),
     }
 }

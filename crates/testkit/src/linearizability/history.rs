@@ -1,6 +1,6 @@
 //! Calls: what a client asked, when, and what it heard.
 
-use crate::Value;
+use crate::{Refusal, Value};
 use std::fmt;
 use std::time::Duration;
 
@@ -44,6 +44,8 @@ pub enum Operation {
     MSet(Vec<(Key, Vec<u8>)>),
     /// `MGET key ...`
     MGet(Vec<Key>),
+    /// A transaction of a `SET key value GET` for each.
+    Exchange(Vec<(Key, Vec<u8>)>),
 }
 
 /// What became of a call. Times count from the begin of the history.
@@ -89,7 +91,7 @@ impl Operation {
                 vec![*key]
             }
             Operation::Set { key, .. } => vec![*key],
-            Operation::MSet(pairs) => pairs.iter().map(|(key, _)| *key).collect(),
+            Operation::MSet(pairs) | Operation::Exchange(pairs) => pairs.iter().map(|(key, _)| *key).collect(),
             Operation::MGet(keys) => keys.clone(),
         }
     }
@@ -123,7 +125,40 @@ impl Operation {
                 std::iter::once(word("MSET")).chain(pairs).collect()
             }
             Operation::MGet(keys) => std::iter::once(word("MGET")).chain(keys.iter().map(name)).collect(),
+            // For people: it is sent as several.
+            Operation::Exchange(_) => self.commands().into_iter().flatten().collect(),
         }
+    }
+
+    /// The commands that are sent: one, but for a transaction. The reply is the last one's.
+    pub fn commands(&self) -> Vec<Vec<Vec<u8>>> {
+        let Operation::Exchange(pairs) = self else { return vec![self.words()] };
+        let sets = pairs.iter().map(|(key, value)| {
+            Operation::Set { key: *key, value: value.clone(), condition: Condition::Always, get: true }.words()
+        });
+        let alone = |word: &str| std::iter::once(vec![word.as_bytes().to_vec()]);
+        alone("MULTI").chain(sets).chain(alone("EXEC")).collect()
+    }
+
+    /// What is left of a transaction if some of its commands were not applied, with the reply to that. None: it is not known what was.
+    pub fn without_refused(self, reply: Value) -> Option<(Operation, Value)> {
+        let (Operation::Exchange(pairs), Value::Array(replies)) = (&self, &reply) else { return Some((self, reply)) };
+        let refusals = replies.iter().map(|reply| match reply {
+            Value::Error(text) => Some(Refusal::of(text)),
+            _ => None,
+        });
+        let mut left = (Vec::new(), Vec::new());
+        for ((pair, reply), refusal) in pairs.iter().zip(replies).zip(refusals) {
+            match refusal {
+                None => {
+                    left.0.push(pair.clone());
+                    left.1.push(reply.clone());
+                }
+                Some(Refusal::NotExecuted) => {}
+                Some(_) => return None,
+            }
+        }
+        Some((Operation::Exchange(left.0), Value::Array(left.1)))
     }
 }
 

@@ -62,6 +62,10 @@ pub(super) fn apply(state: &mut State, operation: &Operation) -> Reply {
             }
             Reply::Done
         }
+        Operation::Exchange(pairs) => {
+            let exchange = |(key, value): &(usize, Vec<u8>)| state[*key].replace(Rc::new(value.clone()));
+            Reply::Texts(pairs.iter().map(exchange).collect())
+        }
         Operation::MGet(keys) => Reply::Texts(keys.iter().map(|key| state[*key].clone()).collect()),
     }
 }

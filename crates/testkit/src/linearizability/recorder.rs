@@ -196,6 +196,14 @@ fn connect(port: u16, is_over: &AtomicBool) -> Option<Client> {
     None
 }
 
+/// The last of some replies.
+fn last_of(client: &mut Client, count: usize) -> io::Result<Value> {
+    for _ in 1..count {
+        client.read_reply()?;
+    }
+    client.read_reply()
+}
+
 struct Recorder<'a> {
     plan: &'a Plan,
     client: usize,
@@ -225,11 +233,14 @@ impl<'a> Recorder<'a> {
         let count = 1 + self.random.below(PIPELINE_MAX);
         let operations: Vec<Operation> = (0..count).map(|_| self.operation()).collect();
         let mut pipeline = Vec::new();
-        operations.iter().for_each(|operation| encode_command(&operation.words(), &mut pipeline));
+        for command in operations.iter().flat_map(Operation::commands) {
+            encode_command(&command, &mut pipeline);
+        }
         let begun = self.start.elapsed();
         let mut broken = client.send_raw(&pipeline).err();
-        for operation in operations {
-            let reply = if broken.is_none() { client.read_reply() } else { Err(io::ErrorKind::BrokenPipe.into()) };
+        for mut operation in operations {
+            let replies = operation.commands().len();
+            let reply = if broken.is_none() { last_of(client, replies) } else { Err(io::ErrorKind::BrokenPipe.into()) };
             let at = self.start.elapsed();
             let outcome = match reply {
                 Ok(Value::Error(text)) => match Refusal::of(&text) {
@@ -241,7 +252,17 @@ impl<'a> Recorder<'a> {
                     Refusal::Applied => Outcome::Applied { at },
                     Refusal::Unknown => Outcome::Unknown { until: None },
                 },
-                Ok(reply) => Outcome::Replied { reply, at },
+                Ok(reply) => match operation.clone().without_refused(reply) {
+                    Some((left, _)) if left.keys().is_empty() => {
+                        self.recording.refused += 1;
+                        continue;
+                    }
+                    Some((left, reply)) => {
+                        operation = left;
+                        Outcome::Replied { reply, at }
+                    }
+                    None => Outcome::Unknown { until: None },
+                },
                 Err(error) => {
                     broken = Some(error);
                     Outcome::Unknown { until: None }
@@ -264,6 +285,7 @@ impl<'a> Recorder<'a> {
             12..15 => Operation::Incr(key),
             15..17 => Operation::Append(key, self.tail()),
             17 => Operation::MSet(keys.map(|key: Key| (key, self.value())).collect()),
+            18 => Operation::Exchange(keys.map(|key: Key| (key, self.value())).collect()),
             _ => Operation::MGet(keys.collect()),
         }
     }

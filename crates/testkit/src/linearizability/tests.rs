@@ -302,13 +302,14 @@ fn some_order_explains(history: &[Call], done: &mut [bool], state: &State) -> bo
 fn random_operation(random: &mut Random, number: usize) -> Operation {
     let key = random.below(3) as usize;
     let value = || number.to_string().into_bytes();
-    match random.below(7) {
+    match random.below(8) {
         0 => Operation::Set { key, value: value(), condition: Condition::Absent, get: false },
         1 => Operation::Set { key, value: value(), condition: Condition::Always, get: true },
         2 => Operation::GetDel(key),
         3 => Operation::Incr(key),
         4 => Operation::Append(key, value()),
         5 => Operation::MSet(vec![(0, value()), (1, value()), (2, value())]),
+        6 => Operation::Exchange(vec![(0, value()), (1, value())]),
         _ => Operation::MGet(vec![0, 1, 2]),
     }
 }
