@@ -27,8 +27,8 @@ pub struct ChannelLimits {
 /// How much a worker takes at once. What is waiting is taken; nothing is waited for.
 #[derive(Clone, Copy, Debug)]
 pub struct TakeLimits {
-    /// Requests.
-    pub requests: usize,
+    /// Requests, until they hold so many commands.
+    pub commands: usize,
     /// Their bytes.
     pub bytes: usize,
     /// Workers that share what waits.
@@ -218,7 +218,7 @@ impl<Q, R> MessageChannel<Q, R> {
     }
 
     /// Waits until something is there and takes it: all that waits, within the limits. Requests whose
-    /// deadline has passed are refused, except those that have begun (`begun`).
+    /// deadline has passed are refused, except those that have begun (`begun`). How many commands one holds, `commands` says.
     ///
     /// # Errors
     /// When the channel is closed and nothing is left in it.
@@ -226,10 +226,11 @@ impl<Q, R> MessageChannel<Q, R> {
         &self,
         limits: &TakeLimits,
         begun: impl Fn(&Q) -> bool,
+        commands: impl Fn(&Q) -> usize,
         into: &mut Vec<StorageRequest<Q, R>>,
     ) -> Result<(), Closed> {
         loop {
-            let (late, next_deferred) = self.take_waiting(limits, &begun, into);
+            let (late, next_deferred) = self.take_waiting(limits, &begun, &commands, into);
             let now = Instant::now();
             for request in late {
                 self.metrics.refusals.add(Refusal::Late, 1);
@@ -257,6 +258,7 @@ impl<Q, R> MessageChannel<Q, R> {
         &self,
         limits: &TakeLimits,
         begun: &impl Fn(&Q) -> bool,
+        commands: &impl Fn(&Q) -> usize,
         into: &mut Vec<StorageRequest<Q, R>>,
     ) -> (Vec<StorageRequest<Q, R>>, Option<Instant>) {
         let mut late = Vec::new();
@@ -267,9 +269,8 @@ impl<Q, R> MessageChannel<Q, R> {
         let now = Instant::now();
         let next_deferred = waiting.wake_deferred(now);
         let share = waiting.queue.len().div_ceil(limits.workers.max(1)).max(SHARE_MIN);
-        let count_max = share.min(limits.requests);
-        let mut bytes = 0;
-        while into.len() < count_max && bytes < limits.bytes {
+        let (mut bytes, mut count) = (0, 0);
+        while into.len() < share && count < limits.commands && bytes < limits.bytes {
             let Some(request) = waiting.queue.pop_front() else { break };
             waiting.bytes -= request.size_bytes;
             if request.deadline < now && !begun(&request.payload) {
@@ -277,6 +278,7 @@ impl<Q, R> MessageChannel<Q, R> {
                 continue;
             }
             bytes += request.size_bytes;
+            count += commands(&request.payload);
             into.push(request);
         }
         let left = !waiting.queue.is_empty();

@@ -142,6 +142,10 @@ pub struct RuntimeMetrics {
     pub batch_commands: AtomicU64,
     /// Commands of each turn.
     pub batch_size: Histogram,
+    /// How many a worker takes at most now, and what it believes that one costs, in ns: of the worker that had the last turn.
+    pub batch_limit: AtomicU64,
+    /// See `batch_limit`.
+    pub command_cost_ns: AtomicU64,
     /// Batches that were committed.
     pub commits: AtomicU64,
     /// Write commands in those.
@@ -183,6 +187,8 @@ impl RuntimeMetrics {
             refusals: Refusals::default(),
             batches: AtomicU64::new(0),
             batch_commands: AtomicU64::new(0),
+            batch_limit: AtomicU64::new(0),
+            command_cost_ns: AtomicU64::new(0),
             batch_size: Histogram::default(),
             commits: AtomicU64::new(0),
             commit_write_commands: AtomicU64::new(0),

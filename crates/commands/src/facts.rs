@@ -258,6 +258,10 @@ pub struct StorageFacts {
     pub batches: u64,
     /// Commands in them.
     pub batch_commands: u64,
+    /// Commands that a worker takes at most now.
+    pub batch_limit: u64,
+    /// What a worker believes that one costs it, in ns.
+    pub command_cost_ns: u64,
     /// Batches that had something to write.
     pub commits: u64,
     /// Write commands in those.

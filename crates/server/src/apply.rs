@@ -44,6 +44,8 @@ pub fn apply(config: &Config, targets: &Targets, keyspace: &Keyspace) {
     let storage = &targets.storage;
     let size = |name| usize::try_from(config.get_bytes(name)).unwrap_or(usize::MAX);
     storage.batch_commands.store(size("batch-max-commands"), Ordering::Relaxed);
+    let target_us = config.get_int("batch-target-usec").unsigned_abs();
+    storage.batch_target_us.store(target_us, Ordering::Relaxed);
     storage.batch_bytes.store(size("batch-max-bytes"), Ordering::Relaxed);
     storage.set_sync_policy(match config.get_enum("appendfsync") {
         "always" => SyncPolicy::Always,

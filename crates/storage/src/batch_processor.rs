@@ -17,7 +17,7 @@ mod wait;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bridge::{Fate, Place, Refusal, Refused, ReplySlot, StorageRequest, StorageResponse, answer_all};
 use commands::{Call, Error, Marks, Slice};
@@ -25,6 +25,7 @@ use data::{Batch, Turn};
 use engine::{Durability, SlotId, Stall};
 use fail::fail_point;
 
+use crate::batch_control::BatchControl;
 use crate::commit::{self, Failure};
 use crate::fence::{Stage, fence};
 use crate::latch::{Held, Owner, stripe_of};
@@ -120,6 +121,9 @@ pub(crate) struct BatchProcessor<'s> {
     write_commands: u64,
     /// Records to read ahead; kept for its allocation.
     ahead: Vec<SlotId>,
+    control: BatchControl,
+    /// The part of the turn that went into commits which sync.
+    sync_time: Duration,
     /// Every key that the turn's writes will ask for is latched.
     latched_ahead: bool,
     answers: Vec<(ReplySlot<Slice>, StorageResponse<Slice>)>,
@@ -147,6 +151,8 @@ impl<'s> BatchProcessor<'s> {
             refusing: None,
             write_commands: 0,
             ahead: Vec::new(),
+            control: BatchControl::default(),
+            sync_time: Duration::ZERO,
             latched_ahead: false,
             answers: Vec::new(),
         }
@@ -154,6 +160,8 @@ impl<'s> BatchProcessor<'s> {
 
     /// Runs and answers what was waiting. Empties `requests`.
     pub(crate) fn turn(&mut self, requests: &mut Vec<Request>) {
+        let started = Instant::now();
+        self.sync_time = Duration::ZERO;
         self.take_in(requests);
         self.beat();
         fail_point!("storage-worker");
@@ -169,10 +177,26 @@ impl<'s> BatchProcessor<'s> {
         }
         self.shared.metrics().count_batch(commands);
         self.commit();
+        self.control.learn(commands as usize, started.elapsed().saturating_sub(self.sync_time));
+        self.tell_limit();
         if self.shared.is_current_crew(self.crew) {
             self.shared.channel.heartbeats().rest(self.worker);
             self.shared.channel.circuit().note_turn();
         }
+    }
+
+    /// How many commands the next turn may take.
+    pub(crate) fn commands_max(&self) -> usize {
+        let settings = &self.shared.settings;
+        let target = Duration::from_micros(settings.batch_target_us.load(Ordering::Relaxed));
+        self.control.limit(target, settings.batch_commands.load(Ordering::Relaxed))
+    }
+
+    fn tell_limit(&self) {
+        let metrics = self.shared.metrics();
+        metrics.batch_limit.store(self.commands_max() as u64, Ordering::Relaxed);
+        let cost_ns = u64::try_from(self.control.cost().as_nanos()).unwrap_or(u64::MAX);
+        metrics.command_cost_ns.store(cost_ns, Ordering::Relaxed);
     }
 
     /// What runs next: who has waited for what was just written, then who wrote it, then the others.
@@ -290,7 +314,12 @@ impl<'s> BatchProcessor<'s> {
             self.batch.clear();
             Ok(())
         } else {
-            commit::commit(self.shared, &mut self.batch, write_commands)
+            let started = Instant::now();
+            let outcome = commit::commit(self.shared, &mut self.batch, write_commands);
+            if self.shared.settings.sync_policy() == SyncPolicy::Always {
+                self.sync_time += started.elapsed();
+            }
+            outcome
         };
         self.release();
         let (hits, misses) = self.turn.take_reads();

@@ -147,14 +147,14 @@ async fn work(place: Place) {
     }
     loop {
         let limits = TakeLimits {
-            requests: shared.settings.batch_commands.load(Ordering::Relaxed),
+            commands: processor.commands_max(),
             bytes: shared.settings.batch_bytes.load(Ordering::Relaxed),
             workers: shared.settings.workers,
         };
         tokio::select! {
             biased;
             _ = dismissed.wait_for(|is_dismissed| *is_dismissed) => return,
-            taken = shared.channel.take(&limits, Slice::has_begun, &mut requests) => if taken.is_err() {
+            taken = shared.channel.take(&limits, Slice::has_begun, Slice::commands, &mut requests) => if taken.is_err() {
                 return;
             },
         }

@@ -10,6 +10,7 @@
 //! It knows no socket and no connection; `network` knows no database. Only `server` sees both.
 
 mod background;
+mod batch_control;
 mod batch_processor;
 mod checkpoint;
 mod commit;

@@ -1,7 +1,7 @@
 //! How much the storage runtime does at once, and how it commits. Set at start; the commit policy may
 //! change while the server runs.
 
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 /// When a commit is made safe against the loss of power (`appendfsync`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct StorageSettings {
     pub batch_commands: AtomicUsize,
     /// Bytes in one batch, likewise.
     pub batch_bytes: AtomicUsize,
+    /// How long a worker's turn is meant to last, syncs left out, in microseconds.
+    pub batch_target_us: AtomicU64,
     sync: AtomicU8,
 }
 
@@ -38,8 +40,9 @@ impl StorageSettings {
             workers,
             readers,
             reader_queue,
-            batch_commands: AtomicUsize::new(1024),
+            batch_commands: AtomicUsize::new(16384),
             batch_bytes: AtomicUsize::new(4 << 20),
+            batch_target_us: AtomicU64::new(5000),
             sync: AtomicU8::new(SyncPolicy::EverySecond as u8),
         }
     }

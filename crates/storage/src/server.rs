@@ -151,6 +151,8 @@ impl StorageServer {
             keyspace_misses: load(&keyspace.misses),
             batches: load(&metrics.batches),
             batch_commands: load(&metrics.batch_commands),
+            batch_limit: load(&metrics.batch_limit),
+            command_cost_ns: load(&metrics.command_cost_ns),
             commits: load(&metrics.commits),
             commit_write_commands: load(&metrics.commit_write_commands),
             commit_us: load(&metrics.commit_ns) / 1000,

@@ -268,6 +268,8 @@ pub(super) fn catamaran(text: &mut Text<'_>) {
     text.field("batch_commands", storage.batch_commands);
     text.field("commands_per_batch", mean(storage.batch_commands, storage.batches));
     spread(text, "batch_size", &storage.batch_size);
+    text.field("batch_limit_commands", storage.batch_limit);
+    text.field("batch_command_cost_nsec", storage.command_cost_ns);
     text.field("commits", storage.commits);
     text.field("commit_write_commands", storage.commit_write_commands);
     text.field("write_commands_per_commit", mean(storage.commit_write_commands, storage.commits));

@@ -64,8 +64,14 @@ fn members(members: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>> {
     not_empty(members)
 }
 
+/// The last time that Redis takes for a field's, in Unix ms.
+const FIELD_TIME_MAX_MS: u64 = (1 << 48) - 1;
+
 fn hash(fields: Vec<Field>) -> Result<Vec<Field>> {
     check_unique(fields.iter().map(|field| field.name.as_slice()))?;
+    if fields.iter().any(|field| field.expire_at_ms.is_some_and(|at| at > FIELD_TIME_MAX_MS)) {
+        return Err(Error::Format);
+    }
     not_empty(fields)
 }
 

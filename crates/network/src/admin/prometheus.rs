@@ -218,6 +218,16 @@ fn commits(page: &mut Page, facts: &Facts, metrics: &RuntimeMetrics) {
         SIZE_POWERS,
         &[(None, metrics.batch_size.snapshot())],
     );
+    page.gauge(
+        "catamaran_batch_limit_commands",
+        "Commands that a worker takes at once at most, now.",
+        storage.batch_limit,
+    );
+    page.gauge(
+        "catamaran_command_cost_nanoseconds",
+        "What a worker believes that a command costs it.",
+        storage.command_cost_ns,
+    );
     page.counter("catamaran_commits_total", "Batches written to RocksDB.", storage.commits);
     page.counter("catamaran_commit_write_commands_total", "Write commands in those.", storage.commit_write_commands);
     times(page, "catamaran_commit_seconds", "Time of each commit.", metrics.commit_time.snapshot());

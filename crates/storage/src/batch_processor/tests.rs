@@ -68,13 +68,13 @@ impl Bench {
 
     /// Takes what waits, as a worker does.
     fn take(&mut self) {
-        let limits = TakeLimits { requests: 100, bytes: 1 << 20, workers: 1 };
+        let limits = TakeLimits { commands: 100, bytes: 1 << 20, workers: 1 };
         self.runtime.block_on(async {
             let no_timer = async |_| std::future::pending().await;
             tokio::select! {
                 biased;
                 () = self.client.pump(|| {}, no_timer) => {}
-                taken = self.shared.channel.take(&limits, Slice::has_begun, &mut self.requests) => {
+                taken = self.shared.channel.take(&limits, Slice::has_begun, Slice::commands, &mut self.requests) => {
                     taken.expect("an open channel");
                 }
             }

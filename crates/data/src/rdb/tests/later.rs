@@ -56,6 +56,8 @@ fn hashes_with_expiring_fields_are_read_and_written() {
     assert_eq!(read(&[vec![types::HASH_LISTPACK_EX_PRE_GA], triples].concat()).map(sorted), Ok(hash));
     let absolute = b"\x16\x01\x80\x00\x01\x86\xa0\x01a\x01x";
     assert_eq!(read(absolute), Ok(Object::Hash(vec![field(b"a", b"x", Some(100_000))])));
+    let beyond = b"\x16\x01\x81\x00\x01\x00\x00\x00\x00\x00\x00\x01a\x01x";
+    assert_eq!(read(beyond), Err(Error::Format), "a time of more than 48 bits");
 }
 
 /// A stream of one entry, 1-1, with one group whose consumer has it; `kind` says what else is written.
