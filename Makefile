@@ -76,7 +76,6 @@ examples: build ## run the programs of examples/ with unmodified clients, agains
 	cargo build --release -p examples
 	scripts/examples.sh $(SERVER) $(CARGO_TARGET_DIR)/release
 
-compare: build ## measure side by side with redis-server and valkey-server
 compare: build ## measure side by side with redis-server and valkey-server, into README.md and docs/performance.md
 	@scripts/setup.sh test
 	cargo build --release -p testkit

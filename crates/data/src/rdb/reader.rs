@@ -54,7 +54,7 @@ impl<'b> Reader<'b> {
 
     /// Notes that an element of a length goes into memory, and refuses one too much.
     pub(super) fn charge(&mut self, len: usize) -> Result<()> {
-        self.budget = self.budget.checked_sub(ELEMENT_BYTES + len).ok_or(Error::Format)?;
+        self.budget = self.budget.checked_sub(ELEMENT_BYTES.saturating_add(len)).ok_or(Error::Format)?;
         Ok(())
     }
 

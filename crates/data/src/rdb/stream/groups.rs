@@ -97,8 +97,8 @@ fn estimate_read(stream: &Stream, id: StreamId) -> Option<u64> {
     let has_gaps = stream.max_deleted_id != (0, 0) && stream.max_deleted_id >= stream.first_id;
     match id.cmp(&stream.first_id) {
         _ if has_gaps => None,
-        std::cmp::Ordering::Less => Some(stream.entries_added - length),
-        std::cmp::Ordering::Equal => Some(stream.entries_added - length + 1),
+        std::cmp::Ordering::Less => Some(stream.entries_added.saturating_sub(length)),
+        std::cmp::Ordering::Equal => Some(stream.entries_added.saturating_sub(length) + 1),
         std::cmp::Ordering::Greater => None,
     }
 }
