@@ -110,6 +110,18 @@ async function aPipelineAnswersInOrderAndKeepsItsErrorsApart(client) {
   replyError('ERR value is not an integer or out of range')(second[0]);
 }
 
+async function aTransactionRunsAsOneUnlessWhatItWatchesWasChanged(client, protocol) {
+  assert.deepEqual(await client.multi().set('n', 1).incr('n').get('n').exec(), [[null, 'OK'], [null, 2], [null, '2']]);
+  const [, second] = await client.multi([['set', 'word', 'abc'], ['incr', 'word']]).exec();
+  replyError('ERR value is not an integer or out of range')(second[0]);
+  await client.watch('n');
+  await withClient(protocol, {}, (other) => other.set('n', 10));
+  assert.equal(await client.multi().incr('n').exec(), null);
+  await client.multi({ pipeline: false });
+  assert.equal(await client.incr('n'), 'QUEUED');
+  assert.deepEqual(await client.exec(), [[null, 11]]);
+}
+
 async function commandsOfOneTurnArePipelinedByThemselves(_, protocol) {
   await withClient(protocol, { enableAutoPipelining: true }, async (client) => {
     await once(client, 'ready');
@@ -226,6 +238,7 @@ const checks = [
   valuesOf5MbSurvive,
   aPipelineOf5MbValuesSurvives,
   aPipelineAnswersInOrderAndKeepsItsErrorsApart,
+  aTransactionRunsAsOneUnlessWhatItWatchesWasChanged,
   commandsOfOneTurnArePipelinedByThemselves,
   scanStreamFindsEveryKey,
   errorsAreReplyErrorsWithRedisTexts,

@@ -45,6 +45,16 @@ async function commandsOfOneTurnAndPipelinesAnswerInOrder(client) {
   assert.deepEqual(replies, ['OK', 2, '2']);
 }
 
+async function aTransactionRunsAsOneUnlessWhatItWatchesWasChanged(client) {
+  assert.deepEqual(await client.multi().set('n', '1').incr('n').hSet('h', { a: '1', b: '2' }).exec(), ['OK', 2, 2]);
+  const other = await client.duplicate().connect();
+  await client.watch('n');
+  await other.set('n', '10');
+  await assert.rejects(client.multi().incr('n').exec(), /watched keys/);
+  assert.deepEqual(await client.multi().incr('n').exec(), [11]);
+  await other.close();
+}
+
 async function scanIteratorFindsEveryKey(client) {
   const names = Array.from({ length: 500 }, (_, number) => `scan:${number}`);
   await client.mSet(names.map((name) => [name, '1']));
@@ -89,6 +99,7 @@ const checks = [
   stringsComeBackAsTheyWereSet,
   buffersKeepEveryByte,
   commandsOfOneTurnAndPipelinesAnswerInOrder,
+  aTransactionRunsAsOneUnlessWhatItWatchesWasChanged,
   scanIteratorFindsEveryKey,
   errorsAreErrorRepliesWithRedisTexts,
   namesConfigAndInfoParse,

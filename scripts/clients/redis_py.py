@@ -136,6 +136,20 @@ def a_pipeline_answers_in_order_and_keeps_its_errors_apart(client, _):
         equal((type(second), str(second)), (ResponseError, "value is not an integer or out of range"))
 
 
+def a_transaction_runs_as_one_unless_what_it_watches_was_changed(client, _):
+    with client.pipeline() as pipe:
+        equal(pipe.set("n", 1).incr("n").lpush("l", "a").execute(), [True, 2, 1])
+        pipe.set("word", "abc").incr("word").get("word")
+        first, second, third = pipe.execute(raise_on_error=False)
+        equal((first, str(second), third), (True, "value is not an integer or out of range", b"abc"))
+        pipe.watch("n")
+        client.set("n", 10)
+        pipe.multi()
+        pipe.incr("n")
+        fails(redis.WatchError, "Watched variable changed.", pipe.execute)
+    equal(client.transaction(lambda pipe: pipe.multi() or pipe.incr("n"), "n"), [11])
+
+
 def a_connection_has_a_name_and_an_id(client, protocol):
     with connect(protocol, client_name="checker", single_connection_client=True) as named:
         equal(as_text(named.client_getname()), "checker")
@@ -307,6 +321,7 @@ CHECKS = [
     keys_expire,
     keys_rename_copy_and_move,
     scan_iter_finds_every_key,
+    a_transaction_runs_as_one_unless_what_it_watches_was_changed,
     a_pipeline_answers_in_order_and_keeps_its_errors_apart,
     a_connection_has_a_name_and_an_id,
     info_config_and_the_rest_of_the_server_commands_parse,
