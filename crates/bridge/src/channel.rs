@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use crate::circuit::Circuit;
 use crate::heartbeat::Heartbeats;
+use crate::lanes::Lanes;
 use crate::metrics::{Refusal, RuntimeMetrics, nanos};
 use crate::parked::Parked;
 use crate::request::{Refused, StorageRequest};
@@ -45,7 +46,7 @@ pub struct Closed;
 
 #[derive(Debug)]
 struct Waiting<Q, R> {
-    queue: VecDeque<StorageRequest<Q, R>>,
+    lanes: Lanes<Q, R>,
     /// Requests that were put off, by the time from which on they may be taken, which is their deadline at the latest.
     deferred: BTreeMap<(Instant, u64), StorageRequest<Q, R>>,
     deferred_bytes: usize,
@@ -57,7 +58,12 @@ struct Waiting<Q, R> {
 
 impl<Q, R> Waiting<Q, R> {
     fn len(&self) -> usize {
-        self.queue.len() + self.deferred.len()
+        self.lanes.len() + self.deferred.len()
+    }
+
+    /// When the request was sent that has waited longest.
+    fn oldest(&self) -> Option<Instant> {
+        self.lanes.fronts().map(|request| request.submitted).min()
     }
 
     /// Puts deferred requests whose time has come to the front. Returns the time of the next one.
@@ -70,7 +76,7 @@ impl<Q, R> Waiting<Q, R> {
         // The first of them comes to the front.
         for request in std::mem::replace(&mut self.deferred, later).into_values().rev() {
             self.deferred_bytes -= request.size_bytes;
-            self.queue.push_front(request);
+            self.lanes.push_front(request);
         }
         self.deferred.keys().next().map(|(at, _)| *at)
     }
@@ -101,7 +107,7 @@ impl<Q, R> MessageChannel<Q, R> {
     pub fn new(limits: ChannelLimits, workers: usize, metrics: Arc<RuntimeMetrics>) -> Self {
         MessageChannel {
             waiting: Mutex::new(Waiting {
-                queue: VecDeque::new(),
+                lanes: Lanes::default(),
                 deferred: BTreeMap::new(),
                 deferred_bytes: 0,
                 deferrals: 0,
@@ -139,7 +145,7 @@ impl<Q, R> MessageChannel<Q, R> {
                         break;
                     }
                     waiting.bytes += request.size_bytes;
-                    waiting.queue.extend(outbox.pop_front());
+                    outbox.pop_front().into_iter().for_each(|request| waiting.lanes.push_back(request));
                 }
                 self.publish_depth(&waiting);
             }
@@ -159,7 +165,7 @@ impl<Q, R> MessageChannel<Q, R> {
         {
             let mut waiting = self.waiting.lock();
             waiting.bytes += request.size_bytes;
-            waiting.queue.push_front(request);
+            waiting.lanes.push_front(request);
             self.publish_depth(&waiting);
         }
         self.arrived.notify_one();
@@ -201,7 +207,7 @@ impl<Q, R> MessageChannel<Q, R> {
             }
             waiting.deferred_bytes -= hastened.iter().map(|request| request.size_bytes).sum::<usize>();
             hastened.sort_by_key(|request| request.submitted);
-            hastened.into_iter().rev().for_each(|request| waiting.queue.push_front(request));
+            hastened.into_iter().rev().for_each(|request| waiting.lanes.push_front(request));
             self.publish_depth(&waiting);
         }
         self.arrived.notify_one();
@@ -218,7 +224,7 @@ impl<Q, R> MessageChannel<Q, R> {
     }
 
     /// Waits until something is there and takes it: all that waits, within the limits. Requests whose
-    /// deadline has passed are refused, except those that have begun (`begun`). How many commands one holds, `commands` says.
+    /// deadline has passed are refused, except those that have begun (`begun`). Of [`Lanes`] it takes one.
     ///
     /// # Errors
     /// When the channel is closed and nothing is left in it.
@@ -226,11 +232,10 @@ impl<Q, R> MessageChannel<Q, R> {
         &self,
         limits: &TakeLimits,
         begun: impl Fn(&Q) -> bool,
-        commands: impl Fn(&Q) -> usize,
         into: &mut Vec<StorageRequest<Q, R>>,
     ) -> Result<(), Closed> {
         loop {
-            let (late, next_deferred) = self.take_waiting(limits, &begun, &commands, into);
+            let (late, next_deferred) = self.take_waiting(limits, &begun, into);
             let now = Instant::now();
             for request in late {
                 self.metrics.refusals.add(Refusal::Late, 1);
@@ -258,32 +263,33 @@ impl<Q, R> MessageChannel<Q, R> {
         &self,
         limits: &TakeLimits,
         begun: &impl Fn(&Q) -> bool,
-        commands: &impl Fn(&Q) -> usize,
         into: &mut Vec<StorageRequest<Q, R>>,
     ) -> (Vec<StorageRequest<Q, R>>, Option<Instant>) {
         let mut late = Vec::new();
-        let mut waiting = self.waiting.lock();
+        let mut guard = self.waiting.lock();
+        let waiting = &mut *guard;
         if waiting.len() == 0 {
             return (late, None);
         }
         let now = Instant::now();
         let next_deferred = waiting.wake_deferred(now);
-        let share = waiting.queue.len().div_ceil(limits.workers.max(1)).max(SHARE_MIN);
+        let lane = waiting.lanes.next_lane();
+        let share = lane.len().div_ceil(limits.workers.max(1)).max(SHARE_MIN);
         let (mut bytes, mut count) = (0, 0);
         while into.len() < share && count < limits.commands && bytes < limits.bytes {
-            let Some(request) = waiting.queue.pop_front() else { break };
+            let Some(request) = lane.pop_front() else { break };
             waiting.bytes -= request.size_bytes;
             if request.deadline < now && !begun(&request.payload) {
                 late.push(request);
                 continue;
             }
             bytes += request.size_bytes;
-            count += commands(&request.payload);
+            count += request.commands;
             into.push(request);
         }
-        let left = !waiting.queue.is_empty();
-        self.publish_depth(&waiting);
-        drop(waiting);
+        let left = !waiting.lanes.is_empty();
+        self.publish_depth(waiting);
+        drop(guard);
         self.metrics.channel.taken.fetch_add(into.len() as u64, Ordering::Relaxed);
         self.metrics.channel.last_take_ns.store(self.metrics.ns_of(now), Ordering::Relaxed);
         for request in &*into {
@@ -308,12 +314,7 @@ impl<Q, R> MessageChannel<Q, R> {
             return Vec::new();
         }
         let is_late = |request: &StorageRequest<Q, R>| request.deadline <= now;
-        let mut late: Vec<_> = Vec::new();
-        if waiting.queue.iter().any(is_late) {
-            let (gone, kept) = std::mem::take(&mut waiting.queue).into_iter().partition(is_late);
-            late = gone;
-            waiting.queue = VecDeque::from(kept);
-        }
+        let mut late = waiting.lanes.extract(is_late);
         // Nothing is put off beyond its deadline.
         for (_, request) in waiting.deferred.extract_if(..=(now, u64::MAX), |_, request| is_late(request)) {
             waiting.deferred_bytes -= request.size_bytes;
@@ -334,7 +335,7 @@ impl<Q, R> MessageChannel<Q, R> {
     /// For how long the first in the queue has waited.
     pub fn oldest_wait(&self, now: Instant) -> Duration {
         let waiting = self.waiting.lock();
-        waiting.queue.front().map_or(Duration::ZERO, |request| now.saturating_duration_since(request.submitted))
+        waiting.oldest().map_or(Duration::ZERO, |oldest| now.saturating_duration_since(oldest))
     }
 
     /// Lets nothing more in. What waits is still taken.
@@ -353,7 +354,7 @@ impl<Q, R> MessageChannel<Q, R> {
         let published = &self.metrics.channel;
         published.depth_requests.store(waiting.len() as u64, Ordering::Relaxed);
         published.depth_bytes.store(waiting.bytes as u64, Ordering::Relaxed);
-        let oldest_ns = waiting.queue.front().map_or(0, |request| self.metrics.ns_of(request.submitted));
+        let oldest_ns = waiting.oldest().map_or(0, |oldest| self.metrics.ns_of(oldest));
         published.oldest_ns.store(oldest_ns, Ordering::Relaxed);
     }
 

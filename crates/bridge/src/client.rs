@@ -15,6 +15,15 @@ use crate::request::{Refused, ReplySlot, StorageRequest};
 /// Request ids of one client have its number above this bit, so that ids differ without a shared counter.
 const CLIENT_SHIFT: u32 = 40;
 
+/// What a request brings with it.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    /// Bytes.
+    pub bytes: usize,
+    /// Commands.
+    pub commands: usize,
+}
+
 /// One network thread's end of the channel. Belongs to that thread.
 ///
 /// Requests gather in the outbox while the thread goes through the sockets that are ready, and cross in one
@@ -45,7 +54,7 @@ impl<Q, R> StorageClient<Q, R> {
 
     /// Hands a request over. Its answer comes to [`StorageClient::answers`] under the token, and at once while
     /// storage is known to be down. Returns the request's id.
-    pub fn submit(&self, token: u64, payload: Q, size_bytes: usize, deadline: Instant) -> u64 {
+    pub fn submit(&self, token: u64, payload: Q, size: Size, deadline: Instant) -> u64 {
         let submitted = Instant::now();
         let id = self.next_id.get();
         self.next_id.set(id + 1);
@@ -58,7 +67,8 @@ impl<Q, R> StorageClient<Q, R> {
         let request = StorageRequest {
             id,
             payload,
-            size_bytes,
+            size_bytes: size.bytes,
+            commands: size.commands,
             submitted,
             deadline,
             attempts: 0,

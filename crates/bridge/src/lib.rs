@@ -19,6 +19,7 @@ mod circuit;
 mod client;
 mod heartbeat;
 mod histogram;
+mod lanes;
 mod mailbox;
 mod metrics;
 mod parked;
@@ -28,7 +29,7 @@ mod watchdog;
 
 pub use channel::{ChannelLimits, Closed, MessageChannel, TakeLimits};
 pub use circuit::{Circuit, CircuitState, Health};
-pub use client::StorageClient;
+pub use client::{Size, StorageClient};
 pub use heartbeat::{Heartbeats, Sign, Vitality};
 pub use histogram::{Histogram, HistogramSnapshot};
 pub use mailbox::{Answer, Mailbox};

@@ -227,6 +227,7 @@ mod tests {
             id: client,
             payload: 0,
             size_bytes: 1,
+            commands: 1,
             submitted: now,
             deadline: now,
             attempts: 0,

@@ -15,6 +15,8 @@ pub struct StorageRequest<Q, R> {
     pub payload: Q,
     /// What it occupies in the channel, in bytes.
     pub size_bytes: usize,
+    /// How many commands it holds.
+    pub commands: usize,
     /// When it was handed over.
     pub submitted: Instant,
     /// After this it is not begun any more.

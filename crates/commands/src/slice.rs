@@ -153,11 +153,6 @@ impl Slice {
         self.calls.iter().any(|call| !matches!(call, Call::Literal { .. }))
     }
 
-    /// Commands that have not run.
-    pub fn commands(&self) -> usize {
-        self.calls.len() - self.next.min(self.calls.len())
-    }
-
     /// True once the first call has run.
     pub fn has_begun(&self) -> bool {
         self.next > 0

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use bridge::Refusal;
+use bridge::{Refusal, Size};
 use bytes::{Buf, Bytes};
 use commands::{
     Args, Call, Command, Configuring, Effect, Error, Host, Marks, ReplyMode, Run, Slice, slowlog, stats, table,
@@ -93,9 +93,9 @@ impl Connection {
         if slice.cancel.is_none() {
             slice.cancel = Some(self.record.cancel.clone());
         }
-        let size_bytes = slice.size_bytes();
+        let size = Size { bytes: slice.size_bytes(), commands: slice.calls.len() };
         let deadline = Instant::now() + shard.common.settings.storage_timeout();
-        let request = shard.storage.submit(self.record.id, slice, size_bytes, deadline);
+        let request = shard.storage.submit(self.record.id, slice, size, deadline);
         state.flight = Some(Flight { request, deadline, outline });
     }
 

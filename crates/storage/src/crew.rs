@@ -154,7 +154,7 @@ async fn work(place: Place) {
         tokio::select! {
             biased;
             _ = dismissed.wait_for(|is_dismissed| *is_dismissed) => return,
-            taken = shared.channel.take(&limits, Slice::has_begun, Slice::commands, &mut requests) => if taken.is_err() {
+            taken = shared.channel.take(&limits, Slice::has_begun, &mut requests) => if taken.is_err() {
                 return;
             },
         }

@@ -42,7 +42,7 @@ impl StorageSettings {
             reader_queue,
             batch_commands: AtomicUsize::new(16384),
             batch_bytes: AtomicUsize::new(4 << 20),
-            batch_target_us: AtomicU64::new(5000),
+            batch_target_us: AtomicU64::new(2000),
             sync: AtomicU8::new(SyncPolicy::EverySecond as u8),
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::client::StorageClient;
+use crate::client::{Size, StorageClient};
 use crate::mailbox::{Answer, Mailbox};
 use crate::request::{ReplySlot, StorageResponse, answer_all};
 
@@ -20,6 +20,7 @@ fn request(mailbox: &Arc<Mailbox<u32>>, number: u32, size_bytes: usize, timeout:
         id: u64::from(number),
         payload: number,
         size_bytes,
+        commands: number as usize,
         submitted,
         deadline: submitted + timeout,
         attempts: 0,
@@ -48,7 +49,7 @@ async fn what_does_not_fit_stays_with_its_sender_and_goes_when_there_is_room() {
     assert_eq!((load(&published.depth_requests), load(&published.depth_bytes)), (2, 20));
     assert!(load(&published.oldest_ns) > 0);
     let mut taken = Vec::new();
-    channel.take(&ALL, |_| false, |_| 1, &mut taken).await.expect("open");
+    channel.take(&ALL, |_| false, &mut taken).await.expect("open");
     assert_eq!((load(&published.depth_requests), load(&published.oldest_ns)), (0, 0));
     assert_eq!(published.wait.snapshot().count, 2);
     channel.room().await;
@@ -72,7 +73,7 @@ async fn a_late_request_is_refused_before_it_runs_unless_it_has_begun() {
     channel.send(&mut outbox);
     tokio::time::sleep(Duration::from_millis(2)).await;
     let mut taken = Vec::new();
-    channel.take(&ALL, |&number| number == 2, |_| 1, &mut taken).await.expect("open");
+    channel.take(&ALL, |&number| number == 2, &mut taken).await.expect("open");
     assert_eq!(taken.iter().map(|request| request.payload).collect::<Vec<_>>(), [2, 3]);
     let refused = answers(&mailbox).await;
     assert!(refused.iter().all(|(_, response)| matches!(response, Err(Refused::Late { .. }))));
@@ -94,10 +95,10 @@ async fn a_closed_channel_is_emptied_and_takes_nothing_more() {
     channel.send(&mut VecDeque::from([request(&mailbox, 2, 1, LONG)]));
     assert_eq!(answers(&mailbox).await, [(2, Err(Refused::Down))]);
     let mut taken = Vec::new();
-    channel.take(&ALL, |_| false, |_| 1, &mut taken).await.expect("one was waiting");
+    channel.take(&ALL, |_| false, &mut taken).await.expect("one was waiting");
     assert_eq!(taken.len(), 1);
     taken.clear();
-    assert_eq!(channel.take(&ALL, |_| false, |_| 1, &mut taken).await, Err(Closed));
+    assert_eq!(channel.take(&ALL, |_| false, &mut taken).await, Err(Closed));
 }
 
 #[tokio::test]
@@ -109,7 +110,7 @@ async fn a_deferred_request_comes_back_at_its_time_and_counts_meanwhile() {
     channel.send(&mut outbox);
     assert_eq!(outbox.len(), 1, "the channel is full");
     let mut taken = Vec::new();
-    channel.take(&ALL, |_| false, |_| 1, &mut taken).await.expect("open");
+    channel.take(&ALL, |_| false, &mut taken).await.expect("open");
     assert_eq!(taken.iter().map(|request| request.payload).collect::<Vec<_>>(), [1]);
     channel.room().await;
     channel.send(&mut outbox);
@@ -126,19 +127,19 @@ async fn what_is_put_off_is_taken_in_the_order_of_its_time_and_at_once_when_hast
     let mut taken = Vec::new();
     assert!(channel.take_late(Instant::now()).is_empty());
     channel.hasten(|&number| number != 2);
-    channel.take(&ALL, |_| false, |_| 1, &mut taken).await.expect("open");
+    channel.take(&ALL, |_| false, &mut taken).await.expect("open");
     // The one that was handed over first comes first.
     assert_eq!(taken.iter().map(|request| request.payload).collect::<Vec<_>>(), [1, 3]);
     assert_eq!(channel.depth(), (1, 10));
     channel.hasten(|_| true);
     taken.clear();
-    channel.take(&ALL, |_| false, |_| 1, &mut taken).await.expect("open");
+    channel.take(&ALL, |_| false, &mut taken).await.expect("open");
     assert_eq!((taken[0].payload, channel.depth()), (2, (0, 0)));
     for (number, after) in [(4, 3), (5, 1), (6, 2)] {
         channel.defer(request(&mailbox, number, 10, LONG), now - Duration::from_secs(after));
     }
     taken.clear();
-    channel.take(&ALL, |_| false, |_| 1, &mut taken).await.expect("open");
+    channel.take(&ALL, |_| false, &mut taken).await.expect("open");
     assert_eq!(taken.iter().map(|request| request.payload).collect::<Vec<_>>(), [4, 6, 5]);
 }
 
@@ -174,7 +175,7 @@ async fn a_deferred_request_is_refused_at_its_deadline() {
     channel.defer(request(&mailbox, 1, 10, Duration::from_millis(20)), Instant::now() + LONG);
     channel.close();
     let mut taken = Vec::new();
-    assert_eq!(channel.take(&ALL, |_| false, |_| 1, &mut taken).await, Err(Closed));
+    assert_eq!(channel.take(&ALL, |_| false, &mut taken).await, Err(Closed));
     assert!(matches!(answers(&mailbox).await[..], [(1, Err(Refused::Late { .. }))]));
 }
 
@@ -195,7 +196,7 @@ async fn an_open_circuit_refuses_at_once() {
     let channel = Arc::new(channel(8, 1000));
     let client = StorageClient::new(channel.clone());
     channel.circuit().open();
-    client.submit(5, 1, 1, Instant::now() + LONG);
+    client.submit(5, 1, Size { bytes: 1, commands: 1 }, Instant::now() + LONG);
     let mut found = Vec::new();
     client.answers(&mut found).await;
     assert!(matches!(found[..], [Answer { token: 5, response: Err(Refused::Open), .. }]));
@@ -219,10 +220,27 @@ async fn a_worker_takes_requests_until_they_hold_enough_commands() {
     let limits = TakeLimits { commands: 5, ..ALL };
     let mut taken = Vec::new();
     // Of 0, 1, 2, 3, 4 and 5 commands.
-    channel.take(&limits, |_| false, |&number| number as usize, &mut taken).await.expect("open");
+    channel.take(&limits, |_| false, &mut taken).await.expect("open");
     assert_eq!(taken.drain(..).map(|request| request.payload).collect::<Vec<_>>(), [0, 1, 2, 3]);
-    channel.take(&limits, |_| false, |&number| number as usize, &mut taken).await.expect("open");
+    channel.take(&limits, |_| false, &mut taken).await.expect("open");
     assert_eq!(taken.iter().map(|request| request.payload).collect::<Vec<_>>(), [4, 5]);
+}
+
+#[tokio::test]
+async fn short_requests_do_not_wait_behind_long_ones_and_both_go_on() {
+    let (channel, mailbox) = (channel(100, 1000), Arc::new(Mailbox::default()));
+    // They hold as many commands as their numbers say.
+    channel.send(&mut [50, 51, 52, 1, 2].map(|n| request(&mailbox, n, 1, LONG)).into());
+    let limits = TakeLimits { commands: 60, ..ALL };
+    let mut taken = Vec::new();
+    let mut turns = Vec::new();
+    for _ in 0..3 {
+        channel.take(&limits, |_| false, &mut taken).await.expect("open");
+        turns.push(taken.drain(..).map(|request| request.payload).collect::<Vec<_>>());
+        channel.send(&mut [request(&mailbox, 3, 1, LONG)].into());
+    }
+    assert_eq!(turns, [vec![1, 2], vec![50, 51], vec![3, 3]]);
+    assert_eq!(channel.depth(), (2, 2));
 }
 
 #[tokio::test]
@@ -233,7 +251,7 @@ async fn every_request_crosses_once_whatever_the_interleaving() {
             let channel = channel.clone();
             tokio::spawn(async move {
                 let mut taken = Vec::new();
-                while channel.take(&TakeLimits { workers: 3, ..ALL }, |_| false, |_| 1, &mut taken).await.is_ok() {
+                while channel.take(&TakeLimits { workers: 3, ..ALL }, |_| false, &mut taken).await.is_ok() {
                     for request in taken.drain(..) {
                         let number = request.payload;
                         request.reply.answer(Ok(number));

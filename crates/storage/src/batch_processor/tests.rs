@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bridge::{Answer, ChannelLimits, MessageChannel, StorageClient, TakeLimits, Vitality};
+use bridge::{Answer, ChannelLimits, MessageChannel, Size, StorageClient, TakeLimits, Vitality};
 use bytes::Bytes;
 use commands::{Args, Command, Marks, Run, table};
 use data::{Keyspace, Tx};
@@ -63,7 +63,7 @@ impl Bench {
             slice.calls.push(Call::Run { command, first, count, db: 0, protocol: Protocol::Resp2, silent: false });
         }
         slice.buf = Bytes::from(buf);
-        self.client.submit(token, slice, 1, Instant::now() + Duration::from_secs(60));
+        self.client.submit(token, slice, Size { bytes: 1, commands: 1 }, Instant::now() + Duration::from_secs(60));
     }
 
     /// Takes what waits, as a worker does.
@@ -74,7 +74,7 @@ impl Bench {
             tokio::select! {
                 biased;
                 () = self.client.pump(|| {}, no_timer) => {}
-                taken = self.shared.channel.take(&limits, Slice::has_begun, Slice::commands, &mut self.requests) => {
+                taken = self.shared.channel.take(&limits, Slice::has_begun, &mut self.requests) => {
                     taken.expect("an open channel");
                 }
             }
