@@ -17,7 +17,7 @@ FUZZ_SECONDS ?= 600
 # Seconds that clients call in each test of linearizability.
 LINEARIZABILITY_SECONDS ?= 30
 
-.PHONY: help setup setup-test build run test test-reference faults lint fmt compat clients examples compare growth scale crash linearizability isolate fuzz docs
+.PHONY: help setup setup-test build run test test-reference faults lint fmt compat clients examples compare profile growth scale crash linearizability isolate fuzz docs
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -80,6 +80,10 @@ compare: build ## measure side by side with redis-server and valkey-server, into
 	@scripts/setup.sh test
 	cargo build --release -p testkit
 	python3 scripts/compare.py --server $(SERVER) $(ARGS)
+
+profile: build ## what a GET and a SET cost: CPU by thread, system calls, context switches, into docs/performance.md
+	@scripts/setup.sh profile
+	python3 scripts/profile_commands.py --server $(SERVER) $(ARGS)
 
 growth: build ## the same operation on small and on large collections, beside Redis, into docs/performance.md
 	@scripts/setup.sh test

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that a step needs, if they are missing. Usage: setup.sh build|test|compat|fuzz
+# Installs the Debian packages that a step needs, if they are missing. Usage: setup.sh build|test|profile|compat|fuzz
 set -euo pipefail
 
 missing=()
@@ -14,9 +14,10 @@ need_libclang
 case "${1:-build}" in
   build) ;;
   test) python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv); need_command redis-server redis-server; need_command redis-benchmark redis-tools ;;
+  profile) need_command strace strace; need_command redis-server redis-server; need_command redis-benchmark redis-tools ;;
   compat) need_command tclsh tcl; need_command redis-benchmark redis-tools; need_command dpkg-source dpkg-dev ;;
   fuzz) command -v cargo-fuzz >/dev/null 2>&1 || { echo "==> installing cargo-fuzz"; cargo install --locked cargo-fuzz; } ;;
-  *) echo "usage: $0 build|test|compat|fuzz" >&2; exit 2 ;;
+  *) echo "usage: $0 build|test|profile|compat|fuzz" >&2; exit 2 ;;
 esac
 
 if [ "${#missing[@]}" -gt 0 ]; then
