@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use engine::{Direction, Durability, Engine, Family, Pending};
+use engine::{Direction, Engine, Family, Pending};
 
 use crate::access::Accesses;
 use crate::batch::Batch;
@@ -172,7 +172,7 @@ impl Keyspace {
                 return Err(Error::BadRecord(text));
             }
         }
-        engine.commit(&pending, Durability::Device)?;
+        engine.commit_patiently(&pending)?;
 
         let next_space = u32_of(NEXT_SPACE, get(NEXT_SPACE)?)?;
         let next_version = u64_of(NEXT_VERSION, get(NEXT_VERSION)?)?;
@@ -202,7 +202,7 @@ impl Keyspace {
         let reserved = next_version + VERSION_BLOCK;
         pending.put(Family::Meta, NEXT_SPACE.to_vec(), fresh.to_be_bytes().to_vec());
         pending.put(Family::Meta, NEXT_VERSION.to_vec(), reserved.to_be_bytes().to_vec());
-        engine.commit(&pending, Durability::Device)?;
+        engine.commit_patiently(&pending)?;
 
         Ok(Keyspace {
             databases: list.into_boxed_slice(),

@@ -155,6 +155,21 @@ impl Engine {
     /// Writes a batch: all of it or nothing, with one write to the WAL. Never waits for the end of a stall: then it is
     /// [`Error::Busy`], and nothing was written.
     pub fn commit(&self, pending: &Pending, durability: Durability) -> Result<(), Error> {
+        let mut options = WriteOptions::default();
+        options.set_sync(durability == Durability::Device);
+        options.set_no_slowdown(true);
+        self.commit_with(pending, &options)
+    }
+
+    /// The same before anybody is served: it waits for the end of a stall (a database that was killed again and again comes back with
+    /// much to compact), and is on the device when it returns.
+    pub fn commit_patiently(&self, pending: &Pending) -> Result<(), Error> {
+        let mut options = WriteOptions::default();
+        options.set_sync(true);
+        self.commit_with(pending, &options)
+    }
+
+    fn commit_with(&self, pending: &Pending, options: &WriteOptions) -> Result<(), Error> {
         if self.poisoned.load(Ordering::Acquire) {
             return Err(Error::Poisoned);
         }
@@ -171,10 +186,7 @@ impl Engine {
         for (key, delta) in pending.merges() {
             batch.merge_cf(handles.of(Family::Meta), key, delta.to_be_bytes());
         }
-        let mut options = WriteOptions::default();
-        options.set_sync(durability == Durability::Device);
-        options.set_no_slowdown(true);
-        self.db.write_opt(&batch, &options).map_err(|error| self.write_failed(error))
+        self.db.write_opt(&batch, options).map_err(|error| self.write_failed(error))
     }
 
     /// Syncs everything committed so far to the device.
