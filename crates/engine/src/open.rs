@@ -355,8 +355,8 @@ fn family_options(family: Family, settings: &EngineOptions, cache: &Cache) -> Op
     // What lies in the upper two levels is soon written again: compressing it costs more than it saves.
     options.set_compression_per_level(&[DBCompressionType::None, DBCompressionType::None, DBCompressionType::Lz4]);
     options.set_bottommost_compression_type(DBCompressionType::Zstd);
-    if family == Family::Keys {
-        // A write looks its key up first, and most often does not find it.
+    if matches!(family, Family::Keys | Family::Elements) {
+        // A write looks its key or member up first, and most often does not find it.
         options.set_memtable_whole_key_filtering(true);
         options.set_memtable_prefix_bloom_ratio(0.05);
     }
