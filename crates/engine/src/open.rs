@@ -163,7 +163,7 @@ impl Engine {
         }
         fail_point!("engine-write", |kind| Err(self.injected(kind.as_deref())));
         let handles = self.handles();
-        let mut batch = WriteBatch::with_capacity_bytes(pending.size_bytes() + 64);
+        let mut batch = WriteBatch::with_capacity_bytes(pending.dirty_bytes() + 64);
         pending.for_each_dirty(|family, key, value| match value {
             Some(value) => batch.put_cf(handles.of(family), key, value),
             None => batch.delete_cf(handles.of(family), key),
