@@ -54,8 +54,15 @@ pub struct HotTier {
 #[derive(Debug, Default)]
 pub(crate) struct Lookups {
     records: Vec<Lookup>,
-    /// Of the parts that the batch has written, in the order of [`written_parts`].
-    parts: Vec<(usize, u32)>,
+}
+
+/// A part that changes.
+struct PartLookup<'p> {
+    shard: usize,
+    fragment: u32,
+    key: RecordKey,
+    value: Option<&'p [u8]>,
+    is_here: bool,
 }
 
 /// The state of a header's record, as far as commits are counted. See the module's text.
@@ -106,11 +113,12 @@ fn tagged(tag: u8, prefix: &[u8], suffix: &[u8]) -> RecordKey {
     key
 }
 
-/// The parts that a batch has written, as far as such are kept.
+/// The parts that a batch has written, as far as such are kept. No value: it is gone, or too long to be kept.
 fn written_parts(pending: &Pending) -> impl Iterator<Item = (RecordKey, Option<&[u8]>)> {
     [Family::Elements, Family::Scores].into_iter().flat_map(|family| {
         pending.written(family).filter_map(move |(element, value)| {
-            Some((tagged(part_tag(family, key::element_suffix(element))?, element, &[]), value))
+            let key = tagged(part_tag(family, key::element_suffix(element))?, element, &[]);
+            Some((key, value.filter(|value| value.len() <= RECORD_LEN_MAX)))
         })
     })
 }
@@ -198,17 +206,16 @@ impl HotTier {
         }
     }
 
-    /// Before a commit: hides the records that it changes, so that nobody sees some of them new and then others old, and removes what
-    /// was derived from them (`stale`). The caller holds the latches of their keys. If the commit fails, they stay hidden.
+    /// Before a commit: hides the records that it changes, so that nobody sees some of them new and then others old, and removes those
+    /// that go, and what was derived from others (`stale`). The caller holds the latches of their keys. If the commit fails, they stay hidden.
     pub(crate) fn withdraw<'k>(
         &self,
         pending: &Pending,
         stale: impl Iterator<Item = &'k RecordKey>,
         lookups: &mut Lookups,
     ) {
-        let Lookups { records: lookups, parts } = lookups;
+        let lookups = &mut lookups.records;
         lookups.clear();
-        parts.clear();
         if self.shards.is_empty() {
             return;
         }
@@ -224,29 +231,27 @@ impl HotTier {
         for lookup in &*lookups {
             self.stamps[self.stamp_place(pending.key(lookup.slot))].fetch_add(1, Ordering::AcqRel);
         }
-        for (key, _) in written_parts(pending) {
-            let (shard, fragment) = self.hash(&key);
-            self.shards[shard].lock().hide(fragment);
-            parts.push((shard, fragment));
-        }
-        for key in stale {
-            let (shard, fragment) = self.hash(key);
-            self.shards[shard].lock().remove(fragment, key);
-        }
+        let stale = stale.map(|key| (key.clone(), None));
+        self.change_parts(written_parts(pending).chain(stale), |shard, part| match part.value {
+            Some(_) => shard.hide(part.fragment),
+            None => shard.remove(part.fragment, &part.key),
+        });
     }
 
     /// After the commit: shows the records of the batch as they are now. `lookups` is as [`HotTier::withdraw`] left it, and the caller still
     /// holds the latches.
     pub(crate) fn publish(&self, pending: &Pending, lookups: &Lookups) {
-        let Lookups { records: lookups, parts } = lookups;
-        // Headers last: who finds a new one finds no old part.
-        for ((key, value), &(shard, fragment)) in written_parts(pending).zip(parts) {
-            let mut shard = self.shards[shard].lock();
-            match value {
-                Some(value) if value.len() <= RECORD_LEN_MAX => shard.put(fragment, &key, value.into()),
-                _ => shard.remove(fragment, &key),
-            }
+        if self.shards.is_empty() {
+            return;
         }
+        // Headers last: who finds a new one finds no old part.
+        let written = written_parts(pending).filter(|(_, value)| value.is_some());
+        self.change_parts(written, |shard, part| {
+            if let Some(value) = part.value {
+                shard.put(part.fragment, &part.key, value.into());
+            }
+        });
+        let lookups = &lookups.records;
         for part in lookups.chunk_by(|a, b| a.shard == b.shard) {
             let mut shard = self.shards[part[0].shard].lock();
             for lookup in part {
@@ -274,6 +279,28 @@ impl HotTier {
             stats.records += shard.len() as u64;
         }
         stats
+    }
+
+    /// Changes parts, with one lock of each shard.
+    fn change_parts<'p>(
+        &self,
+        parts: impl Iterator<Item = (RecordKey, Option<&'p [u8]>)>,
+        change: impl Fn(&mut Shard, &PartLookup<'p>),
+    ) {
+        let lookup = |(key, value): (RecordKey, _)| {
+            let (shard, fragment) = self.hash(&key);
+            PartLookup { shard, fragment, key, value, is_here: false }
+        };
+        let mut lookups: Vec<PartLookup<'p>> = parts.map(lookup).collect();
+        lookups.sort_unstable_by_key(|lookup| lookup.shard);
+        for part in lookups.chunk_by_mut(|a, b| a.shard == b.shard) {
+            let mut shard = self.shards[part[0].shard].lock();
+            // Which of them are here is looked up first, so that the processor waits for the memory of all at once.
+            part.iter_mut().for_each(|lookup| lookup.is_here = shard.locate(lookup.fragment) != Id::default());
+            part.iter()
+                .filter(|lookup| lookup.is_here || lookup.value.is_some())
+                .for_each(|lookup| change(&mut shard, lookup));
+        }
     }
 
     fn stamp_place(&self, record_key: &[u8]) -> usize {
