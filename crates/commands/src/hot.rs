@@ -65,7 +65,7 @@ impl HotReads {
         let view = View::hot(&self.keyspace, &self.turn, db);
         let outcome = handler(&view, args, reply);
         let (hits, misses) = self.turn.take_reads();
-        if matches!(outcome, Err(Error::NotHot)) {
+        if matches!(outcome, Err(Error::NotHot)) || !view.is_of_one_time() {
             return None;
         }
         self.keyspace.hits.fetch_add(hits, Ordering::Relaxed);
@@ -148,6 +148,85 @@ mod tests {
         db.commit();
         assert_eq!(reply(&db, "HGET h b"), None);
         assert_eq!(reply(&db, "HLEN h").as_deref(), Some(":3\r\n"));
+    }
+
+    /// A sorted set whose members have their numbers as scores.
+    fn ranked(count: u32) -> Db {
+        let mut db = Db::new();
+        for first in (0..count).step_by(100) {
+            let words: Vec<String> = (first..first + 100).map(|n| format!(" {n} m{n}")).collect();
+            db.run(&format!("ZADD z{}", words.concat()));
+        }
+        db.commit();
+        db
+    }
+
+    /// Reads as a worker with the latch does: what it finds is in memory then.
+    fn warm(db: &mut Db, members: &[&str]) {
+        let tx = db.tx();
+        let view = tx.view();
+        let set = data::zset::read(&view, b"z").expect("a read").expect("a sorted set");
+        for member in members {
+            set.rank(&view, member.as_bytes()).expect("a rank");
+        }
+    }
+
+    #[test]
+    fn ranks_and_short_ranges_are_read_from_memory_until_their_rows_change() {
+        let mut db = ranked(5000);
+        assert_eq!(reply(&db, "ZRANK z m1000"), None);
+        warm(&mut db, &["m1000", "m4000"]);
+        assert_eq!(reply(&db, "ZRANK z m1000").as_deref(), Some(":1000\r\n"));
+        assert_eq!(reply(&db, "ZREVRANK z m4000").as_deref(), Some(":999\r\n"));
+        assert_eq!(reply(&db, "ZRANGE z 1000 1001").as_deref(), Some("*2\r\n$5\r\nm1000\r\n$5\r\nm1001\r\n"));
+        assert_eq!(reply(&db, "ZREVRANGE z 999 999").as_deref(), Some("*1\r\n$5\r\nm4000\r\n"));
+        assert_eq!(reply(&db, "ZCOUNT z 1000 4000").as_deref(), Some(":3001\r\n"));
+        assert_eq!(reply(&db, "ZRANGEBYSCORE z 1000 +inf LIMIT 0 1").as_deref(), None, "the last run is not in memory");
+        assert_eq!(reply(&db, "ZRANGE z 0 -1"), None);
+        db.run("ZADD z 1000.5 new");
+        assert_eq!(reply(&db, "ZRANK z m4000").as_deref(), Some(":4000\r\n"));
+        db.commit();
+        assert_eq!(reply(&db, "ZRANK z m1000"), None);
+        assert_eq!(reply(&db, "ZRANK z m4000").as_deref(), Some(":4001\r\n"));
+        warm(&mut db, &["m1000"]);
+        assert_eq!(reply(&db, "ZRANK z m1000").as_deref(), Some(":1000\r\n"));
+        assert_eq!(reply(&db, "ZRANGE z 1001 1001").as_deref(), Some("*1\r\n$3\r\nnew\r\n"));
+    }
+
+    #[test]
+    fn a_rank_is_of_one_time_whatever_is_committed_meanwhile() {
+        let mut db = ranked(10_000);
+        let keyspace = db.keyspace.clone();
+        let is_over = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let words: [&[u8]; 3] = [b"ZRANK", b"z", b"m5000"];
+                let (buf, spans) = (words.concat(), spans(&words));
+                let args = Args::new(&buf, &spans);
+                let command = table::resolve(&args).expect("a command");
+                let (reads, mut answered) = (HotRecords::new(keyspace).reads(), 0);
+                while !is_over.load(Ordering::Relaxed) {
+                    let mut bytes = Vec::new();
+                    let mut encoder = Encoder::new(&mut bytes, Protocol::Resp2);
+                    if let Some(outcome) = reads.run(command, &args, 0, START_MS, &mut encoder) {
+                        outcome.expect("a rank");
+                        assert_eq!(bytes, b":5000\r\n");
+                        answered += 1;
+                    }
+                }
+                answered
+            });
+            // Each commit changes what several records count before the member, but not how many they are.
+            for round in 0..2000u32 {
+                for score in [4900 + round % 90, 1] {
+                    db.run(&format!("ZADD z {score} m1"));
+                    db.commit();
+                    warm(&mut db, &["m5000"]);
+                }
+            }
+            is_over.store(true, Ordering::Relaxed);
+            assert!(reader.join().expect("only whole answers") > 0);
+        });
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The state of an open batch above the engine's: counts, and which space each database is.
 
-use engine::{Durability, Engine, Family, Pending, SlotId};
+use engine::{Durability, Engine, Family, Pending, RecordKey, SlotId};
+use hashbrown::HashSet;
 
 use crate::error::Result;
 use crate::header::Meta;
@@ -43,6 +44,9 @@ pub struct Batch {
     /// Where a record is put together; kept for its allocation.
     record: Vec<u8>,
     lookups: Lookups,
+    /// What the hot tier has that was derived from records which the batch changes. Undoing a command leaves it: that costs a read and
+    /// does no harm.
+    stale: HashSet<RecordKey, foldhash::fast::RandomState>,
     /// Keys whose lists, sorted sets or streams were written to since the last [`Batch::take_ready`].
     ready: Vec<(u16, Vec<u8>)>,
     /// Somebody waits for keys, so that it is worth noting them.
@@ -124,6 +128,16 @@ impl Batch {
     /// The keys that were noted since the last call, and their databases, in the order in which they were written.
     pub fn take_ready(&mut self) -> Vec<(u16, Vec<u8>)> {
         std::mem::take(&mut self.ready)
+    }
+
+    /// Notes that something derived is not what it was.
+    pub(crate) fn note_stale(&mut self, derived_key: RecordKey) {
+        self.stale.insert(derived_key);
+    }
+
+    /// True for what was derived from records as they are no more.
+    pub(crate) fn is_stale(&self, derived_key: &RecordKey) -> bool {
+        !self.stale.is_empty() && self.stale.contains(derived_key)
     }
 
     pub(crate) fn reserved_version(&self) -> Option<u64> {
@@ -225,6 +239,7 @@ impl Batch {
         self.prepared_next = 0;
         self.last = None;
         self.ready.clear();
+        self.stale.clear();
         if self.record.capacity() > RECORD_KEPT_BYTES {
             self.record = Vec::new();
         }
@@ -248,7 +263,7 @@ impl Batch {
     /// Writes the batch to disk. From here on the hot tier hides its records, until they are published. The batch stays as it is, so that the caller can look what became of
     /// it ([`Batch::stored`]), and then calls [`Batch::publish`] or drops it with [`Batch::clear`].
     pub fn write(&mut self, engine: &Engine, keyspace: &Keyspace, durability: Durability) -> Result<()> {
-        keyspace.hot().withdraw(&self.pending, &mut self.lookups);
+        keyspace.hot().withdraw(&self.pending, self.stale.iter(), &mut self.lookups);
         if self.is_clean() {
             return Ok(());
         }

@@ -107,11 +107,18 @@ pub fn parse_record(record: &[u8]) -> Option<(SpaceId, Position, &[u8])> {
 /// version, and what tells the parts apart.
 pub fn element(space: SpaceId, parts: Parts, suffix: &[u8]) -> Vec<u8> {
     let mut key = Vec::with_capacity(ELEMENT_PREFIX_LEN + suffix.len());
-    key.extend_from_slice(&space.0.to_be_bytes());
-    key.extend_from_slice(&parts.slot.to_be_bytes());
-    key.extend_from_slice(&parts.version.to_be_bytes());
+    key.extend_from_slice(&element_prefix(space, parts));
     key.extend_from_slice(suffix);
     key
+}
+
+/// What the keys of all parts of a value begin with.
+pub(crate) fn element_prefix(space: SpaceId, parts: Parts) -> [u8; ELEMENT_PREFIX_LEN] {
+    let mut prefix = [0; ELEMENT_PREFIX_LEN];
+    prefix[..SPACE_LEN].copy_from_slice(&space.0.to_be_bytes());
+    prefix[SPACE_LEN..SPACE_LEN + 2].copy_from_slice(&parts.slot.to_be_bytes());
+    prefix[SPACE_LEN + 2..].copy_from_slice(&parts.version.to_be_bytes());
+    prefix
 }
 
 /// What tells a part from others of its value.

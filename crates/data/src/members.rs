@@ -24,6 +24,9 @@ const MEMBERS_BETWEEN_CHECKS: usize = 1024;
 const STRETCH_MEMBERS: u64 = 64;
 /// Members that no such stretch exceeds: with 64 on average, one of 10^12 does.
 const STRETCH_MEMBERS_MAX: u64 = 128;
+/// The same where one after the other is drawn and used up.
+const WIDE_STRETCH_MEMBERS: u64 = 512;
+const WIDE_STRETCH_MEMBERS_MAX: u64 = 704;
 /// Stretches that are drawn before it is given up; three are enough on average.
 const STRETCHES_DRAWN_MAX: usize = 1000;
 
@@ -79,7 +82,7 @@ pub fn walk(
 /// A stretch of the hashes is drawn, all of the same width, and a place in it; a place beyond its last member is drawn anew. So a
 /// member's chance does not depend on how far it is from its neighbours. About three short walks, whatever the size.
 pub fn draw(view: &View<'_>, parts: Parts, total: u64) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
-    let (turn, stretches) = (view.turn(), Stretches::of(total));
+    let (turn, stretches) = (view.turn(), Stretches::of(total, STRETCH_MEMBERS, STRETCH_MEMBERS_MAX));
     for _ in 0..STRETCHES_DRAWN_MAX {
         let mut cursor = stretches.draw(view, parts)?;
         let mut place = turn.random_below(stretches.places);
@@ -97,10 +100,14 @@ pub fn draw(view: &View<'_>, parts: Parts, total: u64) -> Result<Option<(Vec<u8>
 #[cfg(test)]
 mod tests;
 /// Several of `total` members at random, in random order. Each is as likely as any other, but they are neighbours by their
-/// hashes, which nobody outside knows: for members that are used up one by one, at a fraction of what it costs to draw each. None if
-/// it found none, as [`draw`].
-pub fn draw_neighbours(view: &View<'_>, parts: Parts, total: u64) -> Result<Vec<Vec<u8>>> {
-    let (turn, stretches) = (view.turn(), Stretches::of(total));
+/// hashes, which nobody outside knows: for members that are used up one by one, at a fraction of what it costs to draw each. More of
+/// them where it is known that they will be (`are_used_up`): most of the cost is in where a walk begins. None if it found none, as [`draw`].
+pub fn draw_neighbours(view: &View<'_>, parts: Parts, total: u64, are_used_up: bool) -> Result<Vec<Vec<u8>>> {
+    let (members, members_max) = match are_used_up {
+        true => (WIDE_STRETCH_MEMBERS, WIDE_STRETCH_MEMBERS_MAX),
+        false => (STRETCH_MEMBERS, STRETCH_MEMBERS_MAX),
+    };
+    let (turn, stretches) = (view.turn(), Stretches::of(total, members, members_max));
     let mut found = Vec::new();
     for _ in 0..STRETCHES_DRAWN_MAX {
         found.clear();
@@ -129,10 +136,10 @@ struct Stretches {
 }
 
 impl Stretches {
-    /// For a collection of `total` members.
-    fn of(total: u64) -> Stretches {
-        let bits = (total / STRETCH_MEMBERS).checked_ilog2().map_or(0, |bits| (bits + 1).min(u32::BITS - 1));
-        Stretches { bits, places: if bits == 0 { total.max(1) } else { STRETCH_MEMBERS_MAX } }
+    /// For a collection of `total` members, with at most `members` in each on average, and none with more than `members_max`.
+    fn of(total: u64, members: u64, members_max: u64) -> Stretches {
+        let bits = (total / members).checked_ilog2().map_or(0, |bits| (bits + 1).min(u32::BITS - 1));
+        Stretches { bits, places: if bits == 0 { total.max(1) } else { members_max } }
     }
 
     /// The members of a stretch at random, all equally likely.

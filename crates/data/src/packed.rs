@@ -33,7 +33,19 @@ pub fn push_number(into: &mut Vec<u8>, mut number: u64) {
 }
 
 /// Takes a LEB128 number from the front.
+#[inline]
 pub fn take_number(bytes: &mut &[u8]) -> Option<u64> {
+    // Nearly all of them are lengths and counts of one byte.
+    match bytes.split_first()? {
+        (&byte, rest) if byte < 0x80 => {
+            *bytes = rest;
+            Some(u64::from(byte))
+        }
+        _ => take_long_number(bytes),
+    }
+}
+
+fn take_long_number(bytes: &mut &[u8]) -> Option<u64> {
     let (mut number, mut shift) = (0u64, 0);
     loop {
         let (&byte, rest) = bytes.split_first()?;

@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::hot::Stamp;
 use crate::key::SpaceId;
 use crate::watch::Watch;
 
@@ -39,6 +40,10 @@ pub struct Turn {
     misses: Cell<u64>,
     /// The command that runs has read a part of a value from memory alone.
     has_read_point: Cell<bool>,
+    /// It has read several.
+    has_read_pieces: Cell<bool>,
+    /// That of the header which it has read from memory alone.
+    stamp: Cell<Option<Stamp>>,
     cancel: Option<Cancel>,
     /// What the command that runs has left for itself when it began to wait.
     memo: RefCell<Option<Vec<u8>>>,
@@ -56,6 +61,8 @@ impl Turn {
             hits: Cell::new(0),
             misses: Cell::new(0),
             has_read_point: Cell::new(false),
+            has_read_pieces: Cell::new(false),
+            stamp: Cell::new(None),
             cancel: None,
             memo: RefCell::default(),
             watch: RefCell::default(),
@@ -80,11 +87,30 @@ impl Turn {
     pub fn set_now_ms(&self, now_ms: u64) {
         self.now_ms.set(now_ms);
         self.has_read_point.set(false);
+        self.has_read_pieces.set(false);
+        self.stamp.set(None);
     }
 
     /// True if the command that runs has called this before.
     pub(crate) fn take_point(&self) -> bool {
         self.has_read_point.replace(true)
+    }
+
+    pub(crate) fn note_pieces(&self) {
+        self.has_read_pieces.set(true);
+    }
+
+    pub(crate) fn has_read_pieces(&self) -> bool {
+        self.has_read_pieces.get()
+    }
+
+    /// Notes the stamp of a header; the first one counts.
+    pub(crate) fn note_stamp(&self, stamp: Stamp) {
+        self.stamp.set(self.stamp.get().or(Some(stamp)));
+    }
+
+    pub(crate) fn stamp(&self) -> Option<Stamp> {
+        self.stamp.get()
     }
 
     /// 64 random bits (xorshift64*; not for secrets).

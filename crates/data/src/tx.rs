@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::expiry;
 use crate::garbage;
 use crate::header::{Kind, Meta};
+use crate::hot::derived_key;
 use crate::key::{self, Parts, SpaceId};
 use crate::keyspace::{Keyspace, database_record};
 use crate::turn::Turn;
@@ -219,6 +220,12 @@ impl<'t> Tx<'t> {
     pub(crate) fn delete_record(&mut self, family: Family, parts: Parts, suffix: &[u8]) {
         let element = key::element(self.space(), parts, suffix);
         self.batch.pending_mut().delete(family, element);
+    }
+
+    /// Says that what may have been derived from records of a value ([`View::keep_derived`]) is not so any more.
+    pub(crate) fn forget_derived(&mut self, parts: Parts, suffix: &[u8]) {
+        let key = derived_key(self.space(), parts, suffix);
+        self.batch.note_stale(key);
     }
 
     /// Accepts what the command has written so far, even if it is refused or begins to wait after that.

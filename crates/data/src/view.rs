@@ -8,10 +8,11 @@ use engine::{Direction, Family, RecordKey, SlotId, Value};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::header::{Kind, Meta};
-use crate::hot::element_key;
 use crate::key::{self, Parts, Position, SpaceId};
 use crate::keyspace::{KeyCount, Keyspace};
 use crate::turn::Turn;
+
+mod parts;
 
 /// Bytes of one value that a worker reads; longer reads go to the reader pool. About a tenth of a millisecond.
 const WORKER_READ_BYTES_MAX: u64 = 256 << 10;
@@ -261,6 +262,7 @@ impl<'v> View<'v> {
         }
         let hot = self.keyspace.hot();
         let Some(engine) = self.engine else {
+            self.turn.note_stamp(hot.stamp(key));
             // A miss is the worker's to count, who is asked next.
             return hot.find(key).map(|record| Some(Value::Shared(record))).ok_or(Error::NotHot);
         };
@@ -307,41 +309,6 @@ impl<'v> View<'v> {
         let from = key::element(space, parts, from);
         let to = to.map_or_else(|| key::element_end(space, parts), |to| key::element(space, parts, to));
         Ok(PartCursor(self.engine()?.scan_whole(family, &from, &to, direction)))
-    }
-
-    /// One record of a value in a family of parts.
-    pub(crate) fn record_in(&self, family: Family, parts: Parts, suffix: &[u8]) -> Result<Option<Value<'v>>> {
-        let element = key::element(self.space(), parts, suffix);
-        let engine = self.engine()?;
-        if let Some(known) = engine.known(family, &element) {
-            return Ok(known);
-        }
-        if family != Family::Elements || engine.is_snapshot() || !self.has_latch {
-            return Ok(engine.get(family, &element)?);
-        }
-        let (hot, hot_key) = (self.keyspace.hot(), element_key(&element));
-        if let Some(record) = hot.get(&hot_key) {
-            return Ok(Some(Value::Shared(record)));
-        }
-        let stored = engine.get(family, &element)?;
-        if let Some(record) = stored.as_deref() {
-            hot.fill(&hot_key, record);
-        }
-        Ok(stored)
-    }
-
-    /// One part of a value that says the same whatever header it is read with: a field, a member's score; not a block whose
-    /// meaning depends on counts. So a thread that may not wait can read it too: one for each command, as two may be of
-    /// different times.
-    pub fn point(&self, parts: Parts, suffix: &[u8]) -> Result<Option<Value<'v>>> {
-        if self.engine.is_some() {
-            return self.record_in(Family::Elements, parts, suffix);
-        }
-        if self.turn.take_point() {
-            return Err(Error::NotHot);
-        }
-        let found = self.keyspace.hot().find(&element_key(&key::element(self.space(), parts, suffix)));
-        found.map(|record| Some(Value::Shared(record))).ok_or(Error::NotHot)
     }
 
     /// Visits the keys from a position on, expired ones left out, until `visit` says stop (by false)

@@ -178,7 +178,7 @@ impl Engine {
         }
         fail_point!("engine-write", |kind| Err(self.injected(kind.as_deref())));
         let handles = self.handles();
-        let mut batch = WriteBatch::with_capacity_bytes(pending.size_bytes() + 64);
+        let mut batch = WriteBatch::with_capacity_bytes(pending.dirty_bytes() + 64);
         pending.for_each_dirty(|family, key, value| match value {
             Some(value) => batch.put_cf(handles.of(family), key, value),
             None => batch.delete_cf(handles.of(family), key),
@@ -367,8 +367,8 @@ fn family_options(family: Family, settings: &EngineOptions, cache: &Cache) -> Op
     // What lies in the upper two levels is soon written again: compressing it costs more than it saves.
     options.set_compression_per_level(&[DBCompressionType::None, DBCompressionType::None, DBCompressionType::Lz4]);
     options.set_bottommost_compression_type(DBCompressionType::Zstd);
-    if family == Family::Keys {
-        // A write looks its key up first, and most often does not find it.
+    if matches!(family, Family::Keys | Family::Elements) {
+        // A write looks its key or member up first, and most often does not find it.
         options.set_memtable_whole_key_filtering(true);
         options.set_memtable_prefix_bloom_ratio(0.05);
     }

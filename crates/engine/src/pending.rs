@@ -14,6 +14,9 @@ use crate::families::Family;
 use crate::record_value::RecordValue;
 use crate::records::{RecordKey, Records, SlotId, State};
 
+/// What RocksDB's batch has for a record beside its key and value, at most as long as these are short: a tag, the family, two lengths.
+const RECORD_HEAD_BYTES: usize = 8;
+
 type Overlay = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 /// Part of an overlay, in key order.
 pub(crate) type OverlayRange<'a> = std::collections::btree_map::Range<'a, Vec<u8>, Option<Vec<u8>>>;
@@ -121,9 +124,16 @@ impl Pending {
         self.dirty_count == 0 && self.merges.is_empty()
     }
 
-    /// An estimate of what the commit writes, in bytes.
+    /// Bytes that were written to the batch: at least what the commit writes, much more where records were written again and again.
     pub fn size_bytes(&self) -> usize {
         self.size_bytes
+    }
+
+    /// What the commit writes, in bytes.
+    pub(crate) fn dirty_bytes(&self) -> usize {
+        let mut bytes = self.merges.iter().map(|(key, _)| RECORD_HEAD_BYTES + key.len() + size_of::<i64>()).sum();
+        self.for_each_dirty(|_, key, value| bytes += RECORD_HEAD_BYTES + key.len() + value.map_or(0, <[u8]>::len));
+        bytes
     }
 
     /// Accepts everything written since the last call: it can no longer be undone.

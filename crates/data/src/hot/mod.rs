@@ -1,19 +1,27 @@
 //! The hot tier: recently used headers and small values in memory, so that most lookups need no RocksDB.
 //!
-//! It holds records of `keys` under their record keys, and those of `elements` under theirs behind a byte that no record key
-//! begins with ([`element_key`]), as they are committed. That it never disagrees with the disk
+//! It holds records of `keys` under their record keys, and those of `elements` and of the index in `scores` under theirs behind a byte
+//! that no record key begins with ([`part_key`]), as they are committed. That it never disagrees with the disk
 //! rests on two rules: a record is hidden from before the commit that changes it until after ([`HotTier::withdraw`], [`HotTier::publish`]),
 //! while its latch is held; and what a read has found is taken in only by a worker that holds the key's latch since
 //! before it read. Anybody may look: a lock is held for the time of a copy. Snapshots do not look here. A flushed or swapped database needs nothing: record keys begin with
 //! the space, which no other database will have.
+//!
+//! What was put together from several records can be kept too ([`derived_key`]). The batch that changes one of them says so, and it is
+//! removed where records are hidden.
+//!
+//! Somebody without the latch who reads several records of a value may meet a commit half-way. A [`Stamp`] tells: it is taken
+//! before the header is read, and is no longer current once a commit that changes the header has begun.
 
 mod shard;
 
 use std::hash::{BuildHasher, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use engine::{Family, Pending, RecordKey, RecordValue, SlotId};
 use parking_lot::Mutex;
+
+use crate::key::{self, Parts, SpaceId};
 
 use shard::{Id, Shard};
 
@@ -21,6 +29,13 @@ use shard::{Id, Shard};
 const RECORD_LEN_MAX: usize = 4 << 10;
 /// Parts of the tier, each with a lock of its own. A batch locks each part once, so that more of them make its lookups slower.
 const SHARD_COUNT: usize = 16;
+/// Counters of commits: records share them by hash, so that with more of them fewer reads are disturbed by strangers.
+const STAMP_COUNT: usize = 1024;
+/// What the keys of parts begin with here. No record key of `keys` begins so, as those begin with a space, and spaces are counted
+/// from one.
+const ELEMENT_TAG: u8 = u8::MAX;
+const INDEX_TAG: u8 = u8::MAX - 1;
+const DERIVED_TAG: u8 = u8::MAX - 2;
 
 /// See the module's text. Shared by all workers.
 #[derive(Debug)]
@@ -28,6 +43,8 @@ pub struct HotTier {
     /// Empty: the tier is off.
     shards: Box<[Mutex<Shard>]>,
     hasher: foldhash::fast::RandomState,
+    /// How many commits have changed a header, of those that fall upon one place.
+    stamps: Box<[AtomicU32]>,
     bytes_max: u64,
     hits: AtomicU64,
     misses: AtomicU64,
@@ -37,8 +54,22 @@ pub struct HotTier {
 #[derive(Debug, Default)]
 pub(crate) struct Lookups {
     records: Vec<Lookup>,
-    /// Of what the batch has written to `elements`, in key order.
-    elements: Vec<(usize, u32)>,
+}
+
+/// A part that changes.
+struct PartLookup<'p> {
+    shard: usize,
+    fragment: u32,
+    key: RecordKey,
+    value: Option<&'p [u8]>,
+    is_here: bool,
+}
+
+/// The state of a header's record, as far as commits are counted. See the module's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    place: usize,
+    commits: u32,
 }
 
 #[derive(Debug)]
@@ -49,13 +80,47 @@ struct Lookup {
     id: Id,
 }
 
-/// Under what a record of `elements` is kept: its key behind a byte with which no record key of `keys` begins, as those begin with
-/// a space, and spaces are counted from one.
-pub(crate) fn element_key(element: &[u8]) -> RecordKey {
-    let mut key = RecordKey::with_capacity(1 + element.len());
-    key.push(u8::MAX);
-    key.extend_from_slice(element);
+/// Under what a part of a value is kept; None: such records are not.
+pub(crate) fn part_key(family: Family, space: SpaceId, parts: Parts, suffix: &[u8]) -> Option<RecordKey> {
+    Some(tagged(part_tag(family, suffix)?, &key::element_prefix(space, parts), suffix))
+}
+
+/// Under what is kept that was put together from records of a value.
+pub(crate) fn derived_key(space: SpaceId, parts: Parts, suffix: &[u8]) -> RecordKey {
+    tagged(DERIVED_TAG, &key::element_prefix(space, parts), suffix)
+}
+
+/// The key in its family of a part that is kept under another.
+pub(crate) fn element_of(part_key: &RecordKey) -> &[u8] {
+    part_key.get(1..).unwrap_or(&[])
+}
+
+/// What tells the parts of a family here, if they are kept. Of `scores` that is the index of sorted sets, whose suffixes begin with a level:
+/// rows, and the times of fields, begin with 0.
+fn part_tag(family: Family, suffix: &[u8]) -> Option<u8> {
+    match family {
+        Family::Elements => Some(ELEMENT_TAG),
+        Family::Scores if suffix.first().is_some_and(|&level| level > 0) => Some(INDEX_TAG),
+        _ => None,
+    }
+}
+
+fn tagged(tag: u8, prefix: &[u8], suffix: &[u8]) -> RecordKey {
+    let mut key = RecordKey::with_capacity(1 + prefix.len() + suffix.len());
+    key.push(tag);
+    key.extend_from_slice(prefix);
+    key.extend_from_slice(suffix);
     key
+}
+
+/// The parts that a batch has written, as far as such are kept. No value: it is gone, or too long to be kept.
+fn written_parts(pending: &Pending) -> impl Iterator<Item = (RecordKey, Option<&[u8]>)> {
+    [Family::Elements, Family::Scores].into_iter().flat_map(|family| {
+        pending.written(family).filter_map(move |(element, value)| {
+            let key = tagged(part_tag(family, key::element_suffix(element))?, element, &[]);
+            Some((key, value.filter(|value| value.len() <= RECORD_LEN_MAX)))
+        })
+    })
 }
 
 impl HotTier {
@@ -66,6 +131,7 @@ impl HotTier {
         HotTier {
             shards,
             hasher: foldhash::fast::RandomState::default(),
+            stamps: (0..STAMP_COUNT).map(|_| AtomicU32::new(0)).collect(),
             bytes_max: size_bytes,
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
@@ -91,6 +157,17 @@ impl HotTier {
         }?;
         self.hits.fetch_add(1, Ordering::Relaxed);
         Some(found)
+    }
+
+    /// To be taken before the header of a value is read, of which more is then read without its latch.
+    pub(crate) fn stamp(&self, record_key: &[u8]) -> Stamp {
+        let place = self.stamp_place(record_key);
+        Stamp { place, commits: self.stamps[place].load(Ordering::Acquire) }
+    }
+
+    /// True if no commit that changes the header has begun since.
+    pub(crate) fn is_current(&self, stamp: Stamp) -> bool {
+        self.stamps[stamp.place].load(Ordering::Acquire) == stamp.commits
     }
 
     /// Notes the records of slots that are here, and takes those slots out of the list. The caller holds the latches of all.
@@ -129,20 +206,20 @@ impl HotTier {
         }
     }
 
-    /// Before a commit: hides the records that it changes, so that nobody sees some of them new and then others old. The caller
-    /// holds the latches of their keys. If the commit fails, they stay hidden.
-    pub(crate) fn withdraw(&self, pending: &Pending, lookups: &mut Lookups) {
-        let Lookups { records: lookups, elements } = lookups;
+    /// Before a commit: hides the records that it changes, so that nobody sees some of them new and then others old, and removes those
+    /// that go, and what was derived from others (`stale`). The caller holds the latches of their keys. If the commit fails, they stay hidden.
+    pub(crate) fn withdraw<'k>(
+        &self,
+        pending: &Pending,
+        stale: impl Iterator<Item = &'k RecordKey>,
+        lookups: &mut Lookups,
+    ) {
+        let lookups = &mut lookups.records;
         lookups.clear();
-        elements.clear();
         if self.shards.is_empty() {
             return;
         }
-        for (element, _) in pending.written(Family::Elements) {
-            let (shard, fragment) = self.hash(&element_key(element));
-            self.shards[shard].lock().hide(fragment);
-            elements.push((shard, fragment));
-        }
+        // Headers first, and their stamps before their parts: who sees a new part finds that the stamp is not current.
         lookups.extend(pending.written_slots().map(|slot| self.lookup(pending.key(slot), slot)));
         lookups.sort_unstable_by_key(|lookup| lookup.shard);
         for part in lookups.chunk_by(|a, b| a.shard == b.shard) {
@@ -151,19 +228,30 @@ impl HotTier {
                 shard.hide(lookup.fragment);
             }
         }
+        for lookup in &*lookups {
+            self.stamps[self.stamp_place(pending.key(lookup.slot))].fetch_add(1, Ordering::AcqRel);
+        }
+        let stale = stale.map(|key| (key.clone(), None));
+        self.change_parts(written_parts(pending).chain(stale), |shard, part| match part.value {
+            Some(_) => shard.hide(part.fragment),
+            None => shard.remove(part.fragment, &part.key),
+        });
     }
 
     /// After the commit: shows the records of the batch as they are now. `lookups` is as [`HotTier::withdraw`] left it, and the caller still
     /// holds the latches.
     pub(crate) fn publish(&self, pending: &Pending, lookups: &Lookups) {
-        let Lookups { records: lookups, elements } = lookups;
-        for ((element, value), &(shard, fragment)) in pending.written(Family::Elements).zip(elements) {
-            let (key, mut shard) = (element_key(element), self.shards[shard].lock());
-            match value {
-                Some(value) if value.len() <= RECORD_LEN_MAX => shard.put(fragment, &key, value.into()),
-                _ => shard.remove(fragment, &key),
-            }
+        if self.shards.is_empty() {
+            return;
         }
+        // Headers last: who finds a new one finds no old part.
+        let written = written_parts(pending).filter(|(_, value)| value.is_some());
+        self.change_parts(written, |shard, part| {
+            if let Some(value) = part.value {
+                shard.put(part.fragment, &part.key, value.into());
+            }
+        });
+        let lookups = &lookups.records;
         for part in lookups.chunk_by(|a, b| a.shard == b.shard) {
             let mut shard = self.shards[part[0].shard].lock();
             for lookup in part {
@@ -193,6 +281,33 @@ impl HotTier {
         stats
     }
 
+    /// Changes parts, with one lock of each shard.
+    fn change_parts<'p>(
+        &self,
+        parts: impl Iterator<Item = (RecordKey, Option<&'p [u8]>)>,
+        change: impl Fn(&mut Shard, &PartLookup<'p>),
+    ) {
+        let lookup = |(key, value): (RecordKey, _)| {
+            let (shard, fragment) = self.hash(&key);
+            PartLookup { shard, fragment, key, value, is_here: false }
+        };
+        let mut lookups: Vec<PartLookup<'p>> = parts.map(lookup).collect();
+        lookups.sort_unstable_by_key(|lookup| lookup.shard);
+        for part in lookups.chunk_by_mut(|a, b| a.shard == b.shard) {
+            let mut shard = self.shards[part[0].shard].lock();
+            // Which of them are here is looked up first, so that the processor waits for the memory of all at once.
+            part.iter_mut().for_each(|lookup| lookup.is_here = shard.locate(lookup.fragment) != Id::default());
+            part.iter()
+                .filter(|lookup| lookup.is_here || lookup.value.is_some())
+                .for_each(|lookup| change(&mut shard, lookup));
+        }
+    }
+
+    fn stamp_place(&self, record_key: &[u8]) -> usize {
+        // Other bits than those of the shard and the fragment.
+        (self.hash_whole(record_key) >> 16) as usize % STAMP_COUNT
+    }
+
     fn lookup(&self, key: &[u8], slot: SlotId) -> Lookup {
         let (shard, fragment) = self.hash(key);
         Lookup { shard, fragment, slot, id: Id::default() }
@@ -200,10 +315,14 @@ impl HotTier {
 
     /// The shard of a key, and the bits of its hash that tell it from others there.
     fn hash(&self, key: &[u8]) -> (usize, u32) {
+        let hash = self.hash_whole(key);
+        ((hash % SHARD_COUNT as u64) as usize, (hash >> u32::BITS) as u32)
+    }
+
+    fn hash_whole(&self, key: &[u8]) -> u64 {
         let mut hasher = self.hasher.build_hasher();
         hasher.write(key);
-        let hash = hasher.finish();
-        ((hash % SHARD_COUNT as u64) as usize, (hash >> u32::BITS) as u32)
+        hasher.finish()
     }
 }
 
@@ -219,103 +338,4 @@ pub struct HotStats {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn key(bytes: &[u8]) -> RecordKey {
-        RecordKey::from_slice(bytes)
-    }
-
-    fn commit(tier: &HotTier, pending: &Pending) {
-        let mut lookups = Lookups::default();
-        tier.withdraw(pending, &mut lookups);
-        tier.publish(pending, &lookups);
-    }
-
-    #[test]
-    fn during_a_commit_neither_the_old_nor_the_new_record_is_seen() {
-        let tier = HotTier::new(1 << 20);
-        (0..100u32).for_each(|n| tier.fill(&key(&n.to_be_bytes()), b"old"));
-        let mut pending = Pending::new();
-        (0..50u32).for_each(|n| pending.put(Family::Keys, n.to_be_bytes().to_vec(), b"new".to_vec()));
-        let seen = |n: u32| tier.get(&n.to_be_bytes()).map(|record| record.to_vec());
-        let mut lookups = Lookups::default();
-        tier.withdraw(&pending, &mut lookups);
-        assert!((0..50).all(|n| seen(n).is_none()));
-        assert!((50..100).all(|n| seen(n).as_deref() == Some(b"old")));
-        tier.publish(&pending, &lookups);
-        assert!((0..50).all(|n| seen(n).as_deref() == Some(b"new")));
-    }
-
-    #[test]
-    fn a_commit_replaces_and_removes_what_was_kept() {
-        let tier = HotTier::new(1 << 20);
-        tier.fill(&key(b"k"), b"old");
-        tier.fill(&key(b"gone"), b"old");
-        let mut pending = Pending::new();
-        pending.put(Family::Keys, b"k".to_vec(), b"new".to_vec());
-        pending.delete(Family::Keys, b"gone".to_vec());
-        let read = pending.locate(b"read");
-        pending.remember(read, Some(b"only"[..].into()));
-        commit(&tier, &pending);
-        assert_eq!(tier.get(b"k").as_deref(), Some(&b"new"[..]));
-        assert_eq!(tier.get(b"gone").as_deref(), None);
-        assert_eq!(tier.get(b"read").as_deref(), None);
-    }
-
-    #[test]
-    fn elements_follow_their_commits_and_are_not_taken_for_records_of_keys() {
-        let tier = HotTier::new(1 << 20);
-        tier.fill(&element_key(b"e"), b"old");
-        tier.fill(&element_key(b"gone"), b"old");
-        tier.fill(&key(b"e"), b"a key");
-        let mut pending = Pending::new();
-        pending.put(Family::Elements, b"e".to_vec(), b"new".to_vec());
-        pending.put(Family::Elements, b"first".to_vec(), b"1".to_vec());
-        pending.delete(Family::Elements, b"gone".to_vec());
-        let mut lookups = Lookups::default();
-        tier.withdraw(&pending, &mut lookups);
-        assert_eq!(tier.get(&element_key(b"e")).as_deref(), None);
-        tier.publish(&pending, &lookups);
-        assert_eq!(tier.get(&element_key(b"e")).as_deref(), Some(&b"new"[..]));
-        assert_eq!(tier.get(&element_key(b"first")).as_deref(), Some(&b"1"[..]));
-        assert_eq!(tier.get(&element_key(b"gone")).as_deref(), None);
-        assert_eq!(tier.get(b"e").as_deref(), Some(&b"a key"[..]));
-    }
-
-    #[test]
-    fn slots_that_are_here_are_noted_and_the_others_left() {
-        let tier = HotTier::new(1 << 20);
-        let mut pending = Pending::new();
-        let slots: Vec<_> = (0..100u32).map(|n| pending.locate(&n.to_be_bytes())).collect();
-        (0..100u32).filter(|n| n % 3 == 0).for_each(|n| tier.fill(&key(&n.to_be_bytes()), &[n as u8]));
-        let mut left = slots.clone();
-        tier.remember(&mut left, &mut pending, &mut Lookups::default());
-        for (n, &slot) in slots.iter().enumerate() {
-            let here = n % 3 == 0;
-            assert_eq!(pending.known(slot), here.then_some(Some(&[n as u8][..])));
-            assert_eq!(left.contains(&slot), !here);
-        }
-        assert_eq!(tier.lookups(), (34, 66));
-    }
-
-    #[test]
-    fn a_record_that_has_grown_too_long_does_not_stay_as_it_was() {
-        let tier = HotTier::new(1 << 20);
-        tier.fill(&key(b"k"), b"old");
-        let mut pending = Pending::new();
-        pending.put(Family::Keys, b"k".to_vec(), vec![0; RECORD_LEN_MAX + 1]);
-        commit(&tier, &pending);
-        assert_eq!(tier.get(b"k").as_deref(), None);
-    }
-
-    #[test]
-    fn it_stays_within_its_size_and_off_means_off() {
-        let tier = HotTier::new(100_000);
-        (0..10_000u32).for_each(|n| tier.fill(&key(&n.to_be_bytes()), &[0; 100]));
-        assert!(tier.stats().bytes <= 100_000 && tier.stats().records > 100);
-        let off = HotTier::new(0);
-        off.fill(&key(b"k"), b"v");
-        assert_eq!(off.get(b"k").as_deref(), None);
-    }
-}
+mod tests;

@@ -159,6 +159,26 @@ fn every_member_is_drawn_equally_often() {
 }
 
 #[test]
+fn of_neighbours_every_member_is_equally_often_the_first() {
+    for are_used_up in [false, true] {
+        let count = 700u32;
+        let (db, parts) = filled(count);
+        let view = db.view();
+        let per_member = 8;
+        let mut times = vec![0i64; count as usize];
+        for _ in 0..per_member * count {
+            let members = draw_neighbours(&view, parts, u64::from(count), are_used_up).expect("a draw");
+            let first = members.last().expect("a member").clone();
+            times[String::from_utf8(first).expect("text").parse::<usize>().expect("a number")] += 1;
+        }
+        let expected = i64::from(per_member);
+        let sum: f64 = times.iter().map(|&times| ((times - expected).pow(2)) as f64 / expected as f64).sum();
+        let degrees = f64::from(count) - 1.0;
+        assert!((sum - degrees).abs() <= 6.0 * (2.0 * degrees).sqrt(), "used up: {are_used_up}: {sum}");
+    }
+}
+
+#[test]
 fn uneven_hashes_make_no_member_more_likely() {
     // One stands alone before a wide gap, the others close together: by the gap alone it would be drawn nearly always.
     let crowd: Vec<String> = (0..9).map(|number| number.to_string()).collect();

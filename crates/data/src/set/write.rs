@@ -10,6 +10,7 @@ use crate::tx::Tx;
 use super::combine::gather_intersection;
 use super::inline::{Gathered, Inline, Inserted, Limits, Members};
 use super::layout::{self, Body, Encoding};
+use super::pools::Drawn;
 use super::{Set, Sources, find, unreadable};
 
 /// How many times smaller what remains of a set has to be than what is popped, for it to be written anew.
@@ -314,11 +315,13 @@ impl Draft {
         let mut drawn = pools.take(parts.version, self.len());
         let mut left = count;
         while left > 0 {
-            let Some(member) = drawn.pop() else {
-                drawn = members::draw_neighbours(&tx.view(), parts, self.len())?;
-                if drawn.is_empty() {
+            let Some(member) = drawn.members.pop() else {
+                let members = members::draw_neighbours(&tx.view(), parts, self.len(), drawn.may_be_more)?;
+                if members.is_empty() {
                     return Err(parts.unreadable());
                 }
+                // If these are used up too, the set is being emptied.
+                drawn = Drawn { members, may_be_more: true };
                 continue;
             };
             if self.remove(tx, &member)? {

@@ -45,6 +45,8 @@ const PLACE_LEN: usize = 8;
 /// The value of a row whose score is -0, which has the place of 0.
 const NEGATIVE_ZERO: &[u8] = b"-";
 const SIGN: u64 = 1 << 63;
+/// The tag of such a row in memory.
+const ROW_OF_NEGATIVE_ZERO: u8 = 1;
 
 /// What the header of a large set knows of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,6 +220,21 @@ impl<'a> Iterator for Children<'a> {
     }
 }
 
+/// Appends a row, as `scores` has it, to a run in memory (see `rank::runs`).
+pub fn push_run_row(into: &mut Vec<u8>, suffix: &[u8], value: &[u8]) {
+    packed::push_number(into, suffix.len() as u64);
+    into.push(if value == NEGATIVE_ZERO { ROW_OF_NEGATIVE_ZERO } else { ROW });
+    into.extend_from_slice(suffix.get(1..).unwrap_or(&[]));
+}
+
+/// Score and member of a string in such a run.
+pub fn decode_run_row(string: &[u8]) -> Option<(f64, &[u8])> {
+    let (&tag, rest) = string.split_first()?;
+    let (place, member) = rest.split_first_chunk::<PLACE_LEN>()?;
+    let score = if tag == ROW { score_at(u64::from_be_bytes(*place)) } else { -0.0 };
+    Some((score, member))
+}
+
 /// Appends an entry to the body of an inline set.
 pub fn push_entry(into: &mut Vec<u8>, score: f64, member: &[u8]) {
     packed::push_number(into, (PLACE_LEN + member.len()) as u64);
@@ -257,6 +274,12 @@ mod tests {
         assert_eq!((row_value(0.0), row_value(-0.0), row_value(-1.0)), (&b""[..], &b"-"[..], &b""[..]));
         assert_eq!(row(-0.0, b"m"), row(0.0, b"m"));
         assert_eq!(index_key(1, b"b"), b"\x01b");
+        let mut run = Vec::new();
+        push_run_row(&mut run, &row(-0.0, b"m"), row_value(-0.0));
+        push_run_row(&mut run, &row(1.5, b"n"), row_value(1.5));
+        let rows: Vec<_> = packed::strings(&run).map(|row| decode_run_row(row).expect("a row")).collect();
+        assert_eq!(rows, [(0.0, &b"m"[..]), (1.5, b"n")]);
+        assert!(rows[0].0.is_sign_negative());
         let mut node = vec![2];
         push_child(&mut node, b"", 5);
         push_child(&mut node, b"ab", 200);
@@ -303,6 +326,7 @@ mod tests {
             decode_row(&bytes, &bytes);
             decode_score(&bytes);
             decode_entry(&bytes);
+            decode_run_row(&bytes);
             children(&bytes).for_each(drop);
         }
     }

@@ -68,6 +68,22 @@ impl<'a> Selection<'a> {
     pub fn of(part: Part<'a>) -> Selection<'a> {
         Selection { part, reverse: false, offset: 0, limit: u64::MAX }
     }
+
+    /// The ranks of what is visited, in ascending order, of a set with `count` members. `ranks` are those of the part: counted from the end
+    /// that a walk begins at where they were given so, and from the front otherwise.
+    pub(super) fn of_ranks(&self, ranks: Range<u64>, count: u64) -> Range<u64> {
+        let Range { start, end } = match (&self.part, self.reverse) {
+            (Part::Ranks(_), true) => count.saturating_sub(ranks.end)..count.saturating_sub(ranks.start),
+            _ => ranks,
+        };
+        if self.reverse {
+            let end = end.saturating_sub(self.offset).max(start);
+            end.saturating_sub(self.limit).max(start)..end
+        } else {
+            let start = start.saturating_add(self.offset).min(end);
+            start..start.saturating_add(self.limit).min(end)
+        }
+    }
 }
 
 impl ScoreRange {

@@ -30,8 +30,10 @@ use crate::view::View;
 use super::layout::{self, HEIGHT_MAX, Shape};
 
 mod node;
+mod runs;
 
-use node::Node;
+use node::{Node, Place};
+pub(crate) use runs::{count_before, visit};
 
 /// Rows of a run at most; a split leaves half of them on each side.
 pub(super) const RUN_ROWS_MAX: u64 = 64;
@@ -45,21 +47,24 @@ const CHILDREN_BUILT: usize = 72;
 /// Counts a row that was written. It is the caller who counts it in [`Shape::count`].
 pub(crate) fn insert(tx: &mut Tx<'_>, parts: Parts, shape: &mut Shape, row: &[u8]) -> Result<()> {
     if shape.height == 0 {
+        tx.forget_derived(parts, &[]);
         if shape.count + 1 > RUN_ROWS_MAX {
             let mut root = Node::of(Vec::new(), &[(Vec::new(), shape.count + 1)]);
-            split_run(&tx.view(), parts, &mut root, &[])?;
+            split_run(tx, parts, &mut root, &[])?;
             shape.height = 1;
             root.put(tx, parts, 1);
         }
         return Ok(());
     }
-    let mut path = Path::to(&tx.view(), parts, shape, row)?;
+    let path = Path::to(&tx.view(), parts, shape, row)?;
+    tx.forget_derived(parts, &path.begin);
     // What the level above gains: the right half of a node.
     let mut gained: Option<(Vec<u8>, u64)> = None;
-    for (level, node) in (1u8..).zip(path.nodes.iter_mut().rev()) {
-        let rows = node.add(row, 1).ok_or_else(|| parts.unreadable())?;
+    for (level, Step { mut node, child }) in (1u8..).zip(path.steps.into_iter().rev()) {
+        let rows = child.rows + 1;
+        node.set_rows(&child, rows);
         if level == 1 && rows > RUN_ROWS_MAX {
-            split_run(&tx.view(), parts, node, row)?;
+            split_run(tx, parts, &mut node, row)?;
         }
         if let Some((boundary, rows)) = gained.take() {
             node.divide(row, boundary, rows).ok_or_else(|| parts.unreadable())?;
@@ -83,16 +88,23 @@ pub(crate) fn insert(tx: &mut Tx<'_>, parts: Parts, shape: &mut Shape, row: &[u8
 
 /// No longer counts rows that are removed: `count` of them, all in the run of `row`; see [`run_len`].
 pub(crate) fn remove(tx: &mut Tx<'_>, parts: Parts, shape: &Shape, row: &[u8], count: u64) -> Result<()> {
-    if shape.height == 0 {
-        return Ok(());
-    }
-    let mut path = Path::to(&tx.view(), parts, shape, row)?;
-    for (level, node) in (1u8..).zip(path.nodes.iter_mut().rev()) {
-        let (boundary, left) = node.subtract(row, count).ok_or_else(|| parts.unreadable())?;
+    let path = Path::to(&tx.view(), parts, shape, row)?;
+    remove_along(tx, parts, path, row, count)
+}
+
+/// The same, with the path to the row.
+fn remove_along(tx: &mut Tx<'_>, parts: Parts, path: Path, row: &[u8], count: u64) -> Result<()> {
+    tx.forget_derived(parts, &path.begin);
+    for (level, Step { mut node, child }) in (1u8..).zip(path.steps.into_iter().rev()) {
+        let left = child.rows.checked_sub(count).ok_or_else(|| parts.unreadable())?;
+        node.set_rows(&child, left);
         if left == 0 && level == 1 {
             // A run is nothing but an entry here: the next one can begin where it did.
             node.forget_run(row);
-        } else if left == 0 && boundary != node.boundary {
+        } else if left == 0
+            && let Some(boundary) = node.child(row).map(|child| child.boundary.to_vec())
+            && boundary != node.boundary
+        {
             node.forget(row);
             // Of a node without rows only its first child is left, and of that only its first, all with the same boundary.
             for level in 1..level {
@@ -107,10 +119,12 @@ pub(crate) fn remove(tx: &mut Tx<'_>, parts: Parts, shape: &Shape, row: &[u8], c
 
 /// Counts a row that was written in the place of another, which is removed.
 pub(crate) fn relocate(tx: &mut Tx<'_>, parts: Parts, shape: &mut Shape, from: &[u8], to: &[u8]) -> Result<()> {
-    if shape.height == 0 || Path::to(&tx.view(), parts, shape, from)?.leads_to(to) {
+    let path = Path::to(&tx.view(), parts, shape, from)?;
+    if path.leads_to(to) {
+        tx.forget_derived(parts, &path.begin);
         return Ok(());
     }
-    remove(tx, parts, shape, from, 1)?;
+    remove_along(tx, parts, path, from, 1)?;
     // As long as the row is neither here nor there, it is not counted.
     let mut without = Shape { count: shape.count - 1, ..*shape };
     insert(tx, parts, &mut without, to)?;
@@ -123,18 +137,6 @@ pub(crate) fn run_len(view: &View<'_>, parts: Parts, shape: &Shape, rows: &[Vec<
     let Some(first) = rows.first().filter(|_| shape.height > 0) else { return Ok(rows.len()) };
     let path = Path::to(view, parts, shape, first)?;
     Ok(rows.partition_point(|row| path.leads_to(row)).max(1))
-}
-
-/// How many rows lie before a row, or before the place where it would be.
-pub(crate) fn count_before(view: &View<'_>, parts: Parts, shape: &Shape, bound: &[u8]) -> Result<u64> {
-    let path = Path::to(view, parts, shape, bound)?;
-    let from = first_row(shape, &path.begin);
-    let mut cursor = view.records(Family::Scores, parts, &from, Some(bound), Direction::Forward)?;
-    let mut before = path.before;
-    while cursor.next()?.is_some() {
-        before += 1;
-    }
-    Ok(before)
 }
 
 /// Where the row of a rank is: the suffix from which a walk begins, and how many rows come before it there.
@@ -190,27 +192,30 @@ impl Builder {
             shape.height += 1;
             let nodes = below.chunks(CHILDREN_BUILT).map(|children| Node::of(children[0].0.clone(), children));
             let nodes: Vec<Node> = nodes.collect();
-            nodes.iter().for_each(|node| node.put(tx, parts, shape.height));
-            below = nodes.into_iter().map(|node| (node.boundary.clone(), node.rows())).collect();
+            below = nodes.iter().map(|node| (node.boundary.clone(), node.rows())).collect();
+            nodes.into_iter().for_each(|node| node.put(tx, parts, shape.height));
         }
     }
 }
 
 /// The nodes above a row, from the highest level down, and the run that it lies in.
 struct Path {
-    nodes: Vec<Node>,
-    /// Rows before the run.
-    before: u64,
+    steps: Vec<Step>,
     /// The boundary of the run.
     begin: Vec<u8>,
     /// That of the next run, if there is one.
     end: Option<Vec<u8>>,
 }
 
+/// A node, and where in it the way goes on.
+struct Step {
+    node: Node,
+    child: Place,
+}
+
 impl Path {
     fn to(view: &View<'_>, parts: Parts, shape: &Shape, row: &[u8]) -> Result<Path> {
-        let mut path =
-            Path { nodes: Vec::with_capacity(usize::from(shape.height)), before: 0, begin: Vec::new(), end: None };
+        let mut path = Path { steps: Vec::with_capacity(usize::from(shape.height)), begin: Vec::new(), end: None };
         for level in (1..=shape.height).rev() {
             let node = Node::read(view, parts, level, std::mem::take(&mut path.begin))?;
             let mut chosen = None;
@@ -219,10 +224,12 @@ impl Path {
                     path.end = Some(child.boundary.to_vec());
                     break;
                 }
-                path.before += chosen.replace(child).map_or(0, |last| last.rows);
+                chosen = Some(child);
             }
-            path.begin = chosen.ok_or_else(|| parts.unreadable())?.boundary.to_vec();
-            path.nodes.push(node);
+            let chosen = chosen.ok_or_else(|| parts.unreadable())?;
+            path.begin = chosen.boundary.to_vec();
+            let child = Place { end: chosen.bytes.end, rows: chosen.rows };
+            path.steps.push(Step { node, child });
         }
         Ok(path)
     }
@@ -234,19 +241,27 @@ impl Path {
 }
 
 /// Divides the run of a row in its middle, in a node of level 1.
-fn split_run(view: &View<'_>, parts: Parts, node: &mut Node, row: &[u8]) -> Result<()> {
+fn split_run(tx: &mut Tx<'_>, parts: Parts, node: &mut Node, row: &[u8]) -> Result<()> {
     let run = node.child(row).map(|child| (child.boundary.to_vec(), child.rows));
     let (boundary, rows) = run.ok_or_else(|| parts.unreadable())?;
-    let from = layout::index_key(layout::ROW, &boundary);
+    let middle = middle(&tx.view(), parts, &boundary, rows / 2)?;
+    // A run that ended elsewhere may have begun here before.
+    tx.forget_derived(parts, &middle);
+    node.divide(row, middle, rows - rows / 2).ok_or_else(|| parts.unreadable())
+}
+
+/// The boundary behind the first rows of a run.
+fn middle(view: &View<'_>, parts: Parts, boundary: &[u8], kept: u64) -> Result<Vec<u8>> {
+    let from = layout::index_key(layout::ROW, boundary);
     let mut cursor = view.records(Family::Scores, parts, &from, Some(&[layout::ROW + 1]), Direction::Forward)?;
-    let (kept, mut last) = (rows / 2, Vec::new());
+    let mut last = Vec::new();
     for _ in 0..kept {
         let Some((key, _)) = cursor.next()? else { return Err(parts.unreadable()) };
         last.clear();
         last.extend_from_slice(key);
     }
     let Some((next, _)) = cursor.next()? else { return Err(parts.unreadable()) };
-    node.divide(row, separator(&last, next), rows - kept).ok_or_else(|| parts.unreadable())
+    Ok(separator(&last, next))
 }
 
 /// The suffix of the first row that a run can have. Before the lowest place there are none, though perhaps what remains of

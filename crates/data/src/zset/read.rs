@@ -18,6 +18,9 @@ use super::{Form, Scored, Zset, inline, rank};
 const ROWS_BETWEEN_CHECKS: u64 = 1024;
 /// Rows that a walk passes over one by one; farther ones are looked up in the index.
 const PASSED_OVER_MAX: u64 = 64;
+/// Rows that are read run by run, as these are kept in memory. More are walked along, which brings nothing into memory that pushes out
+/// others.
+const READ_BY_RUNS_MAX: u64 = 256;
 
 /// Receives members and scores one after the other, and says whether there should be more.
 pub(super) type Visit<'a> = &'a mut dyn FnMut(&[u8], f64) -> Result<bool>;
@@ -93,7 +96,14 @@ impl Zset<'_> {
             Form::Inline => inline::select(self.entries(), selection, visit),
             Form::Large(parts, shape) => {
                 view.admit_parts()?;
-                self.admit(view, selection)?;
+                if let Some(ranks) = known_ranks(view, parts, &shape, selection)? {
+                    let ranks = selection.of_ranks(ranks, shape.count);
+                    let count = ranks.end - ranks.start;
+                    view.admit_keys(usize::try_from(count).unwrap_or(usize::MAX))?;
+                    if count <= READ_BY_RUNS_MAX {
+                        return rank::visit(view, parts, &shape, ranks, selection.reverse, visit);
+                    }
+                }
                 select(view, parts, &shape, selection, &mut |_, member, score| visit(member, score))
             }
         }
@@ -139,18 +149,21 @@ impl Zset<'_> {
             }
         }
     }
+}
 
-    /// Says whether a selection may be visited here, or is for the reader pool.
-    fn admit(&self, view: &View<'_>, selection: &Selection<'_>) -> Result<()> {
-        let most = selection.limit.min(self.len());
-        let admit = |count: u64| view.admit_keys(usize::try_from(count).unwrap_or(usize::MAX));
-        if admit(most).is_ok() {
-            return Ok(());
-        }
-        // It may still be a small part of a large set.
-        let count = self.count(view, &selection.part)?;
-        admit(count.saturating_sub(selection.offset).min(selection.limit))
+/// The ranks of a selection's part, where they cost little: because they are given, or what finds them is in memory; or where they
+/// are needed, because only they tell that it is a small part of a large set, and not one for the reader pool.
+fn known_ranks(view: &View<'_>, parts: Parts, shape: &Shape, selection: &Selection<'_>) -> Result<Option<Range<u64>>> {
+    let most = selection.limit.min(shape.count);
+    let is_cheap = match selection.part {
+        Part::Ranks(_) => true,
+        Part::Scores(_) => view.has_hot(),
+        Part::Names(_) => false,
+    };
+    if !is_cheap && view.admit_keys(usize::try_from(most).unwrap_or(usize::MAX)).is_ok() {
+        return Ok(None);
     }
+    ranks(view, parts, shape, &selection.part).map(Some)
 }
 
 /// The score of a member of a large set.

@@ -39,6 +39,21 @@ impl Db {
         self.batch.commit(&self.engine, &self.keyspace, Durability::Process).expect("a commit");
     }
 
+    /// Accepts what was written.
+    pub(super) fn keep(&mut self) {
+        self.batch.keep();
+    }
+
+    /// Takes back what was written since.
+    pub(super) fn undo(&mut self) {
+        self.batch.undo();
+    }
+
+    /// What a thread that may not wait sees.
+    pub(super) fn hot(&self) -> View<'_> {
+        View::hot(&self.keyspace, &self.turn, 0)
+    }
+
     /// Changes the set of the key.
     fn edit<T>(&mut self, change: impl FnOnce(&mut Tx<'_>, &mut Editor<'_>) -> T) -> T {
         let mut tx = self.tx();

@@ -17,6 +17,13 @@ pub(super) struct Node {
     value: Vec<u8>,
 }
 
+/// A child, by where its number of rows ends in the node's value.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) end: usize,
+    pub(super) rows: u64,
+}
+
 impl Node {
     /// A node with these children, which are no more than a byte can count.
     pub(super) fn of(boundary: Vec<u8>, children: &[(Vec<u8>, u64)]) -> Node {
@@ -32,8 +39,8 @@ impl Node {
         Ok(Node { boundary, value })
     }
 
-    pub(super) fn put(&self, tx: &mut Tx<'_>, parts: Parts, level: u8) {
-        tx.put_record(Family::Scores, parts, &layout::index_key(level, &self.boundary), self.value.clone());
+    pub(super) fn put(self, tx: &mut Tx<'_>, parts: Parts, level: u8) {
+        tx.put_record(Family::Scores, parts, &layout::index_key(level, &self.boundary), self.value);
     }
 
     pub(super) fn children(&self) -> Children<'_> {
@@ -57,21 +64,6 @@ impl Node {
         self.children().take_while(|child| child.boundary <= name).last()
     }
 
-    /// Counts rows of the child that a row lies in. Returns how many that has then.
-    pub(super) fn add(&mut self, row: &[u8], rows: u64) -> Option<u64> {
-        let Child { rows: before, bytes, .. } = self.child(row)?;
-        self.set_rows(bytes.end, before, before + rows);
-        Some(before + rows)
-    }
-
-    /// The other way. Returns the child's boundary and what is left.
-    pub(super) fn subtract(&mut self, row: &[u8], rows: u64) -> Option<(Vec<u8>, u64)> {
-        let Child { boundary, rows: before, bytes } = self.child(row)?;
-        let (boundary, left) = (boundary.to_vec(), before.checked_sub(rows)?);
-        self.set_rows(bytes.end, before, left);
-        Some((boundary, left))
-    }
-
     /// Gives the last rows of the child that a row lies in to a new one.
     pub(super) fn divide(&mut self, row: &[u8], boundary: Vec<u8>, rows: u64) -> Option<()> {
         let Child { rows: before, bytes, .. } = self.child(row)?;
@@ -79,7 +71,7 @@ impl Node {
         let mut right = Vec::with_capacity(boundary.len() + 8);
         layout::push_child(&mut right, &boundary, rows);
         self.value.splice(bytes.end..bytes.end, right);
-        self.set_rows(bytes.end, before, left);
+        self.set_rows(&Place { end: bytes.end, rows: before }, left);
         self.value[0] += 1;
         Some(())
     }
@@ -117,11 +109,15 @@ impl Node {
         Some(Node { boundary, value })
     }
 
-    /// Writes another number of rows in the place of one that ends at an offset.
-    fn set_rows(&mut self, end: usize, before: u64, rows: u64) {
-        let (mut old, mut new) = (Vec::with_capacity(10), Vec::with_capacity(10));
-        packed::push_number(&mut old, before);
-        packed::push_number(&mut new, rows);
-        self.value.splice(end - old.len()..end, new);
+    /// Gives a child another number of rows.
+    pub(super) fn set_rows(&mut self, child: &Place, rows: u64) {
+        let mut number = Vec::with_capacity(10);
+        packed::push_number(&mut number, rows);
+        let start = child.end - packed::number_len(child.rows);
+        if start + number.len() == child.end {
+            self.value[start..child.end].copy_from_slice(&number);
+        } else {
+            self.value.splice(start..child.end, number);
+        }
     }
 }

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::*;
+use crate::error::Error;
 use crate::zset::tests::Db;
 
 /// An index over rows that are nothing but rows.
@@ -79,6 +80,44 @@ impl Indexed {
         relocate(&mut tx, self.parts, &mut self.shape, &from, &to).expect("a relocation");
         self.model.remove(&from);
         self.model.insert(to);
+    }
+
+    /// The same in a command that fails: nothing of it stays.
+    fn undone(&mut self, change: impl FnOnce(&mut Indexed)) {
+        self.db.keep();
+        let (shape, model) = (self.shape, self.model.clone());
+        change(self);
+        self.db.undo();
+        (self.shape, self.model) = (shape, model);
+    }
+
+    /// That ranks and rows are right if only what is in memory is asked, which is what is committed. Returns how many of so many
+    /// ranks were found there.
+    fn check_hot(&mut self) -> (usize, usize) {
+        self.db.commit();
+        let view = self.db.hot();
+        let (mut found, mut asked) = (0, 0);
+        for (rank, row) in self.model.iter().enumerate().step_by(1 + self.model.len() / 50) {
+            asked += 1;
+            match count_before(&view, self.parts, &self.shape, row) {
+                Ok(before) => assert_eq!(before, rank as u64),
+                Err(Error::NotHot) => continue,
+                Err(error) => panic!("{error}"),
+            }
+            found += 1;
+            let ranks = rank as u64..(rank as u64 + 3).min(self.shape.count);
+            let mut rows = Vec::new();
+            let outcome = visit(&view, self.parts, &self.shape, ranks, true, &mut |member, score| {
+                rows.push(layout::row(score, member));
+                Ok(true)
+            });
+            if !matches!(outcome, Err(Error::NotHot)) {
+                outcome.expect("a visit");
+                let expected: Vec<_> = self.model.iter().skip(rank).take(3).rev().cloned().collect();
+                assert_eq!(rows, expected);
+            }
+        }
+        (found, asked)
     }
 
     /// Everything that always holds, and that every rank is found both ways.
@@ -192,33 +231,62 @@ enum Step {
     Insert(u32, u8),
     Remove(u32, usize),
     Relocate(u32, u32),
+    Fail(Box<Step>),
     Commit,
+    Check,
+}
+
+impl Step {
+    fn run(self, indexed: &mut Indexed) {
+        match self {
+            Step::Insert(number, count) => {
+                (0..u32::from(count)).for_each(|n| indexed.insert(numbered(number + 7 * n)));
+            }
+            Step::Remove(number, count) => indexed.remove_from(&numbered(number), count),
+            Step::Relocate(from, to) => indexed.relocate(&numbered(from), numbered(to)),
+            Step::Fail(step) => indexed.undone(|indexed| step.run(indexed)),
+            Step::Commit => drop(indexed.check_hot()),
+            Step::Check => indexed.check(),
+        }
+    }
+}
+
+#[test]
+fn runs_in_use_are_found_in_memory_until_they_are_changed() {
+    let mut indexed = Indexed::built((0..20_000).map(|number| numbered(2 * number)));
+    assert_eq!(indexed.check_hot().0, 0, "no run was read yet");
+    indexed.check();
+    let (found, asked) = indexed.check_hot();
+    assert_eq!(found, asked);
+    indexed.undone(|indexed| indexed.insert(numbered(801)));
+    indexed.insert(numbered(10_001));
+    let (found, asked) = indexed.check_hot();
+    assert!((asked - 2..asked).contains(&found), "{found} of {asked}");
+    indexed.check();
+    assert_eq!(indexed.check_hot(), (asked, asked));
 }
 
 #[test]
 fn random_changes_keep_every_count_right() {
-    let step = prop_oneof![
+    let change = prop_oneof![
         12 => (0..100_000u32, 1..200u8).prop_map(|(number, count)| Step::Insert(number, count)),
         4 => (0..100_000u32, 1..20usize).prop_map(|(number, count)| Step::Remove(number, count)),
         2 => (0..100_000u32, 50..1500usize).prop_map(|(number, count)| Step::Remove(number, count)),
         4 => (0..100_000u32, 0..100_000u32).prop_map(|(from, to)| Step::Relocate(from, to)),
+    ];
+    let step = prop_oneof![
+        20 => change.clone(),
+        1 => change.prop_map(|change| Step::Fail(Box::new(change))),
         1 => Just(Step::Commit),
+        1 => Just(Step::Check),
     ];
     let config = Config { cases: 20, ..Config::default() };
     TestRunner::new(config)
         .run(&prop::collection::vec(step, 1..300), |steps| {
             let mut indexed = Indexed::new();
-            for step in steps {
-                match step {
-                    Step::Insert(number, count) => {
-                        (0..u32::from(count)).for_each(|n| indexed.insert(numbered(number + 7 * n)));
-                    }
-                    Step::Remove(number, count) => indexed.remove_from(&numbered(number), count),
-                    Step::Relocate(from, to) => indexed.relocate(&numbered(from), numbered(to)),
-                    Step::Commit => indexed.db.commit(),
-                }
-            }
+            steps.into_iter().for_each(|step| step.run(&mut indexed));
             indexed.check();
+            indexed.check_hot();
             Ok(())
         })
         .expect("every count is right");
