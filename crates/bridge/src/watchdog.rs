@@ -41,16 +41,26 @@ enum Verdict {
 #[derive(Debug, Default)]
 pub struct Watchdog {
     verdicts: Vec<Verdict>,
+    /// Silence before this moment is nobody's fault.
+    awake_since: Option<Instant>,
     last_state: Option<CircuitState>,
 }
 
 impl Watchdog {
+    /// The watchdog itself was not called until now, far beyond its time: the machine slept, or the process was stopped. Then the
+    /// workers were too, and their silence counts from now on.
+    pub fn forgive(&mut self, now: Instant) {
+        self.awake_since = Some(now);
+    }
+
     /// Looks at the workers, sets the circuit and the health, and says what is new. `timeout` is how long a request
     /// may wait (`storage-queue-timeout`).
     pub fn tick<Q, R>(&mut self, channel: &MessageChannel<Q, R>, timeout: Duration, now: Instant) -> Vec<Finding> {
-        let signs = channel.heartbeats().signs(now);
+        let awake = self.awake_since.map_or(Duration::MAX, |since| now.saturating_duration_since(since));
+        let mut signs = channel.heartbeats().signs(now);
+        signs.iter_mut().for_each(|sign| sign.silent = sign.silent.min(awake));
         // Requests wait and nobody takes them: then a worker that rests does not live either.
-        let is_starved = channel.oldest_wait(now) >= timeout;
+        let is_starved = channel.oldest_wait(now).min(awake) >= timeout;
         let mut findings = Vec::new();
         self.verdicts.resize(signs.len(), Verdict::default());
         for (worker, sign) in signs.iter().enumerate() {
@@ -117,6 +127,18 @@ mod tests {
         let channel = MessageChannel::new(ChannelLimits { requests: 8, bytes: 1000 }, workers, Arc::default());
         (0..workers).for_each(|worker| channel.heartbeats().rest(worker));
         channel
+    }
+
+    #[test]
+    fn silence_while_everybody_was_stopped_does_not_count() {
+        let (channel, mut dog, start) = (channel(1), Watchdog::default(), Instant::now());
+        channel.heartbeats().beat(0, 7, start);
+        let awake = start + 10 * TIMEOUT;
+        dog.forgive(awake);
+        assert_eq!(dog.tick(&channel, TIMEOUT, awake), []);
+        // What comes after that does.
+        let hung = dog.tick(&channel, TIMEOUT, awake + TIMEOUT);
+        assert!(matches!(hung[..], [Finding::Hung(0, _), Finding::Circuit(CircuitState::Open)]), "{hung:?}");
     }
 
     #[test]

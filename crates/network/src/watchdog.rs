@@ -11,12 +11,21 @@ use commands::{Error, Slice};
 
 use crate::host::Common;
 
+/// A watchdog that is so late was not the only one who did not run.
+const AWAY_MIN: Duration = Duration::from_secs(1);
+
 /// Looks, until it is aborted.
 pub(crate) async fn watch(common: Arc<Common>, channel: Arc<MessageChannel<Slice, Slice>>) {
     let mut watchdog = Watchdog::default();
+    let mut looked = Instant::now();
     loop {
         tokio::time::sleep(WATCHDOG_PERIOD).await;
         let now = Instant::now();
+        let away = now.saturating_duration_since(std::mem::replace(&mut looked, now));
+        if away >= AWAY_MIN {
+            tracing::warn!(away_ms = ms(away), "the process was stopped, or had no processor");
+            watchdog.forgive(now);
+        }
         refuse_late(&channel, now);
         for finding in watchdog.tick(&channel, common.settings.storage_timeout(), now) {
             log(finding);
