@@ -166,8 +166,9 @@ def run_size(options, compared: list[Contender], tool: Path, elements: int, resu
             fill(bench.port, elements, {name for operations in chosen(options.only) for name in operations.collections()})
             tell("." if workload.settle(bench.host, bench.port) else ", and goes on in the background.", "\n")
         rounds: dict[tuple[str, str], list[float]] = {}
-        for number in range(1, options.rounds + 1):
-            for operations in chosen(options.only):
+        # All rounds of an operation before the next, as later ones replace elements that earlier ones ask for.
+        for operations in chosen(options.only):
+            for number in range(1, options.rounds + 1):
                 tell(f"{grouped(elements)} elements, round {number} of {options.rounds}: {', '.join(operations.names)}:")
                 for bench in turns.each():
                     with contenders.noted(results["failures"], f"{', '.join(operations.names)} at {grouped(elements)}", bench.name):
