@@ -111,14 +111,16 @@ impl Slice {
         Args::new(&self.buf, spans)
     }
 
-    /// Takes in the commands of a transaction, behind what came over the wire; the number of their first span.
-    pub fn append(&mut self, queue: &Queue) -> u32 {
+    /// Takes in the arguments of a transaction, behind what came over the wire. Their spans come behind those that are there.
+    pub fn append(&mut self, queue: Queue) {
         let first = self.spans.len();
         let start = self.appended.len() as u32;
-        self.appended.extend_from_slice(queue.bytes());
         self.spans.extend(queue.spans().iter().map(|span| Span { start: start + span.start, ..*span }));
         self.appended_spans.push(first..self.spans.len());
-        first as u32
+        match self.appended.is_empty() {
+            true => self.appended = queue.into_bytes(),
+            false => self.appended.extend_from_slice(queue.bytes()),
+        }
     }
 
     /// Bytes that were appended.
@@ -132,11 +134,19 @@ impl Slice {
             self.buf = wire;
             return;
         }
-        for range in self.appended_spans.drain(..) {
+        let appended = std::mem::take(&mut self.appended);
+        let ranges = std::mem::take(&mut self.appended_spans);
+        let is_appended = |first: &u32| ranges.iter().any(|range| range.contains(&(*first as usize)));
+        let needs_wire = self.calls.iter().any(|call| matches!(call, Call::Run { first, .. } if !is_appended(first)));
+        if !needs_wire {
+            // Large arguments are not copied.
+            self.buf = appended.into();
+            return;
+        }
+        for range in ranges {
             self.spans[range].iter_mut().for_each(|span| span.start += wire.len() as u32);
         }
-        self.buf = [&wire, &*self.appended].concat().into();
-        self.appended = Vec::new();
+        self.buf = [&wire[..], &appended].concat().into();
     }
 
     /// The commands of the transaction whose calls begin at an index.

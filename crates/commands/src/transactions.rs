@@ -136,6 +136,11 @@ impl Queue {
         &self.bytes
     }
 
+    /// The same, given away.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
     /// Where they lie in [`Queue::bytes`].
     pub fn spans(&self) -> &[Span] {
         &self.spans

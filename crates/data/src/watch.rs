@@ -185,13 +185,19 @@ impl Watches {
                 }
             }
         }
+        let mut open = Vec::new();
         for (db, &space) in (0..).zip(batch.spaces().unwrap_or(&[])) {
             if space != keyspace.space(db) {
-                table.tell_database(db, |user_key| {
-                    let record_key = key::record(space, key::position(keyspace.seed(), user_key), user_key);
-                    // What cannot be read may have changed.
-                    engine.view().get(Family::Keys, &record_key).map_or(true, |found| found.is_some())
-                });
+                open.extend(table.tell_database(db).map(|(user_key, changed)| (space, user_key, changed)));
+            }
+        }
+        // Whoever drops a watch takes the lock too, and may not wait for a disk.
+        drop(table);
+        for (space, user_key, changed) in open {
+            let record_key = key::record(space, key::position(keyspace.seed(), &user_key), &user_key);
+            // What cannot be read may have changed.
+            if engine.view().get(Family::Keys, &record_key).map_or(true, |found| found.is_some()) {
+                changed.store(true, Ordering::Release);
             }
         }
     }
@@ -204,15 +210,18 @@ impl Watcher {
 }
 
 impl Table {
-    /// A database is another one now (`FLUSHDB`, `SWAPDB`), which has some keys.
-    fn tell_database(&self, db: u16, has: impl Fn(&[u8]) -> bool) {
-        for (name, watchers) in &self.keys {
-            let Some((of, user_key)) = name.split_first_chunk::<2>() else { continue };
-            if *of == db.to_be_bytes() {
-                let is_there = has(user_key);
-                watchers.iter().filter(|watcher| watcher.was_there || is_there).for_each(Watcher::tell);
-            }
-        }
+    /// A database is another one now (`FLUSHDB`, `SWAPDB`): for those whose key was there it has changed. The others come back, with
+    /// their keys: for them it has if the key is there now.
+    fn tell_database(&self, db: u16) -> impl Iterator<Item = (Vec<u8>, Arc<AtomicBool>)> {
+        let of_database = self.keys.iter().filter_map(move |(name, watchers)| {
+            let (of, user_key) = name.split_first_chunk::<2>()?;
+            (*of == db.to_be_bytes()).then_some((user_key, watchers))
+        });
+        of_database.flat_map(|(user_key, watchers)| {
+            watchers.iter().filter(|watcher| watcher.was_there).for_each(Watcher::tell);
+            let others = watchers.iter().filter(|watcher| !watcher.was_there);
+            others.map(|watcher| (user_key.to_vec(), watcher.changed.clone()))
+        })
     }
 }
 

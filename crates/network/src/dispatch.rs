@@ -140,13 +140,16 @@ impl Connection {
             }
         };
         let used = state.parser.position();
+        let mut held = None;
         if slice.crosses() || held_spans.is_some() {
-            slice.seal(buf.split_to(used).freeze());
+            let wire = buf.split_to(used).freeze();
+            held = held_spans.map(|spans| HeldCommand { buf: wire.clone(), spans });
+            slice.seal(wire);
         } else {
             buf.advance(used);
         }
         state.parser.rebase();
-        state.held = held_spans.map(|spans| HeldCommand { buf: slice.buf.clone(), spans });
+        state.held = held;
         state.buf = buf;
         stop
     }
@@ -430,12 +433,8 @@ impl Connection {
     pub(crate) fn refuse(&self, state: &mut State, slice: &mut Slice, error: &Error) {
         stats::count_error(&error.code());
         let start = slice.literals.len();
-        match state.session.reply_mode {
-            ReplyMode::On => Encoder::new(&mut slice.literals, state.session.protocol).error(&error.to_string()),
-            ReplyMode::SkipNext | ReplyMode::Skipping => state.session.reply_mode = ReplyMode::On,
-            ReplyMode::Off => {}
-        }
-        push_literal(slice, start);
+        Encoder::new(&mut slice.literals, state.session.protocol).error(&error.to_string());
+        self.close_reply(state, slice, start);
     }
 
     /// Records a command that took long, with who sent it.

@@ -96,7 +96,7 @@ impl Connection {
             push_literal(slice, start);
         }
         let before = watches.then(|| Box::new(state.session.clone()));
-        let has_changed_session = self.take_queue(shard, state, slice, &queue);
+        let has_changed_session = self.take_queue(shard, state, slice, queue);
         let count = (slice.calls.len() - calls_at).saturating_sub(1) as u32;
         if let Some(Call::Transaction { calls, .. }) = slice.calls.get_mut(calls_at) {
             *calls = count;
@@ -110,10 +110,10 @@ impl Connection {
     }
 
     /// Makes calls of what is queued. True if some of it was run here.
-    fn take_queue(self: &Rc<Self>, shard: &Rc<Shard>, state: &mut State, slice: &mut Slice, queue: &Queue) -> bool {
+    fn take_queue(self: &Rc<Self>, shard: &Rc<Shard>, state: &mut State, slice: &mut Slice, queue: Queue) -> bool {
         let mut ran_here = false;
         let needs_args = queue.commands().iter().any(|queued| !queued.command.is_session());
-        let base = if needs_args { slice.append(queue) } else { 0 };
+        let base = slice.spans.len() as u32;
         for &queued in queue.commands() {
             let command = queued.command;
             if let Run::Session(handler) = command.run {
@@ -144,6 +144,9 @@ impl Connection {
                 });
             }
         }
+        if needs_args {
+            slice.append(queue);
+        }
         ran_here
     }
 
@@ -156,11 +159,11 @@ impl Connection {
     }
 
     /// Makes the reply that lies in the literals from `start` on a call, if the client wants to see it.
-    fn close_reply(&self, state: &mut State, slice: &mut Slice, start: usize) {
+    pub(crate) fn close_reply(&self, state: &mut State, slice: &mut Slice, start: usize) {
         if state.session.reply_mode != ReplyMode::On {
             slice.literals.truncate(start);
         }
-        if state.session.reply_mode == ReplyMode::SkipNext {
+        if state.session.reply_mode != ReplyMode::Off {
             state.session.reply_mode = ReplyMode::On;
         }
         push_literal(slice, start);
