@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use data::{Keyspace, Turn, View};
+use data::{Ahead, Keyspace, Turn, View};
 use resp::Encoder;
 
 use crate::args::Args;
@@ -23,7 +23,7 @@ impl HotRecords {
 
     /// One thread's way to them.
     pub fn reads(&self) -> HotReads {
-        HotReads { keyspace: self.0.clone(), turn: Turn::new(0, self.0.seed()) }
+        HotReads { keyspace: self.0.clone(), turn: Turn::new(0, self.0.seed()), ahead: Ahead::default() }
     }
 }
 
@@ -37,11 +37,29 @@ impl fmt::Debug for HotRecords {
 pub struct HotReads {
     keyspace: Arc<Keyspace>,
     turn: Turn,
+    ahead: Ahead,
 }
 
 impl HotReads {
-    /// Runs a command at a time (Unix ms), if it reads one key and that is in the hot tier; None: it has to cross, and what it
-    /// has put into the reply is to be taken back. The caller sees to it that the client has nothing under way, so that it sees its own
+    /// The key that a command reads, if it is one that may be answered here.
+    pub fn key_of<'a>(command: &Command, args: &Args<'a>) -> Option<&'a [u8]> {
+        const UNFIT: [Marks; 3] = [Marks::LONG, Marks::BLOCKING, Marks::SETTLED];
+        if !matches!(command.run, Run::Read(_)) || UNFIT.into_iter().any(|mark| command.marks.has(mark)) {
+            return None;
+        }
+        let (mut keys, mut at) = (0, 0);
+        command.visit_keys(args, |index| (keys, at) = (keys + 1, index));
+        if keys == 1 { args.get(at) } else { None }
+    }
+
+    /// Looks up the keys of reads of a database that will be run next, in their order: together, so that the processor
+    /// waits for the memory of all at once.
+    pub fn look_ahead<'k>(&self, db: u16, keys: impl Iterator<Item = &'k [u8]>) {
+        self.ahead.look_up(&self.keyspace, db, keys);
+    }
+
+    /// Runs a command that [`HotReads::key_of`] has a key of, at a time (Unix ms), if what it reads is in the hot tier; None: it has to
+    /// cross, and what it has put into the reply is to be taken back. The caller sees to it that the client has nothing under way, so that it sees its own
     /// writes.
     pub fn run(
         &self,
@@ -52,24 +70,18 @@ impl HotReads {
         reply: &mut Encoder<'_>,
     ) -> Option<Result<()>> {
         let Run::Read(handler) = command.run else { return None };
-        let unfit = [Marks::LONG, Marks::BLOCKING, Marks::SETTLED];
-        if unfit.into_iter().any(|mark| command.marks.has(mark)) {
-            return None;
-        }
-        let mut keys = 0;
-        command.visit_keys(args, |_| keys += 1);
-        if keys != 1 {
-            return None;
-        }
         self.turn.set_now_ms(now_ms);
-        let view = View::hot(&self.keyspace, &self.turn, db);
+        let view = View::hot(&self.keyspace, &self.turn, db).ahead(&self.ahead);
         let outcome = handler(&view, args, reply);
         let (hits, misses) = self.turn.take_reads();
         if matches!(outcome, Err(Error::NotHot)) || !view.is_of_one_time() {
             return None;
         }
-        self.keyspace.hits.fetch_add(hits, Ordering::Relaxed);
-        self.keyspace.misses.fetch_add(misses, Ordering::Relaxed);
+        for (counter, count) in [(&self.keyspace.hits, hits), (&self.keyspace.misses, misses)] {
+            if count > 0 {
+                counter.fetch_add(count, Ordering::Relaxed);
+            }
+        }
         Some(outcome)
     }
 }
@@ -89,6 +101,7 @@ mod tests {
         let args = Args::new(&buf, &spans);
         let command = table::resolve(&args).expect("a command");
         let mut bytes = Vec::new();
+        HotReads::key_of(command, &args)?;
         let reads = HotRecords::new(db.keyspace.clone()).reads();
         let outcome = reads.run(command, &args, db.selected, now_ms, &mut Encoder::new(&mut bytes, Protocol::Resp2))?;
         Some(outcome.map_or_else(|error| error.to_string(), |()| String::from_utf8_lossy(&bytes).into_owned()))

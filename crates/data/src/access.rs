@@ -58,6 +58,11 @@ impl Accesses {
         }
     }
 
+    /// Reads what [`Accesses::touch`] will, so that it need not wait for the memory.
+    pub(crate) fn peek(&self, record_key: &[u8]) -> u32 {
+        self.slot(record_key).load(Ordering::Relaxed)
+    }
+
     /// Notes that a key is about to be made.
     pub(crate) fn begin(&self, record_key: &[u8], turn: &Turn, settings: &Settings) {
         let is_lfu = settings.is_lfu.load(Ordering::Relaxed);

@@ -44,7 +44,7 @@ pub use copy::Value;
 pub use engine::Direction;
 pub use error::{Error, Result};
 pub use header::{Kind, Meta};
-pub use hot::{HotStats, HotTier};
+pub use hot::{Ahead, HotStats, HotTier};
 pub use key::{Parts, SpaceId};
 pub use keyspace::{Encodings, FORMAT_VERSION, KeyCount, Keyspace, Settings};
 pub use turn::{Cancel, Turn};

@@ -80,7 +80,7 @@ impl<'t> Tx<'t> {
         let slot = self.slot(user_key);
         if self.batch.pending().known(slot).is_none() {
             let record = match self.keyspace.hot().get(self.batch.pending().key(slot)) {
-                Some(record) => Some(record),
+                Some(known) => known,
                 None => {
                     let engine = self.engine.view();
                     let stored = engine.get(Family::Keys, self.batch.pending().key(slot))?;

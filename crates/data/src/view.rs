@@ -8,6 +8,7 @@ use engine::{Direction, Family, RecordKey, SlotId, Value};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::header::{Kind, Meta};
+use crate::hot::{Ahead, Foreseen};
 use crate::key::{self, Parts, Position, SpaceId};
 use crate::keyspace::{KeyCount, Keyspace};
 use crate::turn::Turn;
@@ -35,6 +36,8 @@ pub struct View<'v> {
     has_pool: bool,
     /// The worker holds the latches of the command's keys.
     has_latch: bool,
+    /// Of a thread that may not wait: what it has looked up ahead.
+    ahead: Option<&'v Ahead>,
 }
 
 /// Where a key's record is looked for.
@@ -42,6 +45,8 @@ struct Located {
     key: RecordKey,
     /// If the open batch has located it.
     slot: Option<SlotId>,
+    /// If it was looked up ahead.
+    foreseen: Option<Foreseen>,
 }
 
 /// A key that is there: its header and the bytes of its record.
@@ -67,14 +72,18 @@ impl Found<'_> {
 impl<'v> View<'v> {
     /// Reads of database `db`, of what `engine` shows.
     pub fn new(engine: engine::View<'v>, keyspace: &'v Keyspace, turn: &'v Turn, db: u16) -> Self {
-        View { engine: Some(engine), keyspace, batch: None, turn, db, has_pool: false, has_latch: false }
+        View { engine: Some(engine), keyspace, batch: None, turn, db, has_pool: false, has_latch: false, ahead: None }
     }
 
     /// Reads of what the hot tier has, for a thread that may not wait: whatever else is asked for is refused with
-    /// [`Error::NotHot`], and so is every key that is absent or has expired, as the tier does not know the one and a worker has to
-    /// remove the other. Sees what is committed.
+    /// [`Error::NotHot`], and so is every key that has expired, as a worker has to remove it. Sees what is committed.
     pub fn hot(keyspace: &'v Keyspace, turn: &'v Turn, db: u16) -> Self {
-        View { engine: None, keyspace, batch: None, turn, db, has_pool: false, has_latch: false }
+        View { engine: None, keyspace, batch: None, turn, db, has_pool: false, has_latch: false, ahead: None }
+    }
+
+    /// The same, where some keys were looked up ahead.
+    pub fn ahead(self, ahead: &'v Ahead) -> Self {
+        View { ahead: Some(ahead), ..self }
     }
 
     /// The same, through an open batch.
@@ -178,11 +187,14 @@ impl<'v> View<'v> {
     fn locate(&self, user_key: &[u8]) -> Located {
         let asked_last = self.batch.and_then(|batch| Some((batch, batch.slot_asked_last(self.space(), user_key)?)));
         if let Some((batch, slot)) = asked_last {
-            return Located { key: batch.pending().key(slot).clone(), slot: Some(slot) };
+            return Located { key: batch.pending().key(slot).clone(), slot: Some(slot), foreseen: None };
+        }
+        if let Some((key, foreseen)) = self.ahead.and_then(|ahead| ahead.take(self.space(), user_key)) {
+            return Located { key, slot: None, foreseen: Some(foreseen) };
         }
         let key = self.record_key(user_key);
         let slot = self.batch.and_then(|batch| batch.pending().located(&key));
-        Located { key, slot }
+        Located { key, slot, foreseen: None }
     }
 
     /// Keys of the database, those of the open batch included.
@@ -207,13 +219,13 @@ impl<'v> View<'v> {
 
     /// The key, unless it is absent or expired. Does not count as an access.
     pub fn find(&self, user_key: &[u8]) -> Result<Option<Found<'v>>> {
-        self.find_at(&self.locate(user_key), user_key)
+        self.find_at(&mut self.locate(user_key), user_key)
     }
 
     /// Like [`View::find`], counted as a hit or a miss in `INFO`. The key counts as used.
     pub fn read(&self, user_key: &[u8]) -> Result<Option<Found<'v>>> {
-        let located = self.locate(user_key);
-        let found = self.find_at(&located, user_key)?;
+        let mut located = self.locate(user_key);
+        let found = self.find_at(&mut located, user_key)?;
         self.turn.note_read(found.is_some());
         if found.is_some() {
             self.keyspace.accesses().touch(&located.key, self.turn, &self.keyspace.settings);
@@ -244,7 +256,7 @@ impl<'v> View<'v> {
         self.read(user_key)?.map(|found| found.expect(kind)).transpose()
     }
 
-    fn find_at(&self, located: &Located, user_key: &[u8]) -> Result<Option<Found<'v>>> {
+    fn find_at(&self, located: &mut Located, user_key: &[u8]) -> Result<Option<Found<'v>>> {
         let Some(record) = self.record(located)? else { return Ok(None) };
         let Some((meta, body_at)) = Meta::decode(&record) else { return Err(unreadable(&located.key)) };
         if meta.is_expired(self.now_ms()) {
@@ -255,30 +267,38 @@ impl<'v> View<'v> {
         Ok(Some(Found { meta, record, body_at }))
     }
 
-    fn record(&self, Located { key, slot }: &Located) -> Result<Option<Value<'v>>> {
+    fn record(&self, located: &mut Located) -> Result<Option<Value<'v>>> {
+        let Some(engine) = self.engine else { return self.hot_record(located) };
+        let Located { key, slot, .. } = located;
         let known = slot.and_then(|slot| self.batch?.pending().known(slot));
         if let Some(known) = known {
             return Ok(known.map(Value::Batch));
         }
-        let hot = self.keyspace.hot();
-        let Some(engine) = self.engine else {
-            self.turn.note_stamp(hot.stamp(key));
-            // A miss is the worker's to count, who is asked next.
-            return hot.find(key).map(|record| Some(Value::Shared(record))).ok_or(Error::NotHot);
-        };
         // Whoever has the latch may be between its commit and its publication. What it writes is hidden then, but a read that
         // comes so close to it may as well ask the disk.
         if engine.is_snapshot() || !self.has_latch {
             return Ok(engine.get(Family::Keys, key)?);
         }
-        if let Some(record) = hot.get(key) {
-            return Ok(Some(Value::Shared(record)));
+        let hot = self.keyspace.hot();
+        if let Some(known) = hot.get(key) {
+            return Ok(known.map(Value::Shared));
         }
         let stored = engine.get(Family::Keys, key)?;
-        if let Some(record) = stored.as_deref() {
-            hot.fill(key, record);
-        }
+        hot.fill(key, stored.as_deref());
         Ok(stored)
+    }
+
+    fn hot_record(&self, located: &mut Located) -> Result<Option<Value<'v>>> {
+        let hot = self.keyspace.hot();
+        if let Some(foreseen) = located.foreseen.take()
+            && hot.is_current(foreseen.stamp)
+        {
+            self.turn.note_stamp(foreseen.stamp);
+            return Ok(foreseen.known.map(Value::Shared));
+        }
+        self.turn.note_stamp(hot.stamp(&located.key));
+        // A miss is the worker's to count, who is asked next.
+        Ok(hot.find(&located.key).ok_or(Error::NotHot)?.map(Value::Shared))
     }
 
     /// Notes that elements of a key have expired, so that the worker removes them. A thread that may not wait leaves the read

@@ -21,6 +21,7 @@ use resp::{Parser, Span};
 use crate::clients::ClientRecord;
 use crate::fence::fence;
 use crate::flight::Flight;
+use crate::lookahead::{Clock, Upcoming};
 use crate::output::{Output, Written};
 use crate::parked;
 use crate::settings::OutputLimit;
@@ -83,8 +84,11 @@ pub(crate) struct State {
     pub(crate) asleep: bool,
     /// The task does not wait for the socket, as enough is buffered: whoever makes room wakes it.
     reading_held: bool,
-    /// A buffer of the dispatcher's, kept for its allocation.
+    /// Buffers of the dispatcher's, kept for their allocations.
     pub(crate) spans: Vec<Span>,
+    pub(crate) upcoming: Vec<Upcoming>,
+    /// In a run of reads that are answered here: when the one before ended.
+    pub(crate) clock: Option<Clock>,
 }
 
 /// See the module's text.
@@ -111,6 +115,8 @@ impl Connection {
             asleep: false,
             reading_held: false,
             spans: Vec::new(),
+            upcoming: Vec::new(),
+            clock: None,
         };
         Connection { record, socket, state: RefCell::new(state) }
     }

@@ -10,19 +10,21 @@ use std::time::{Duration, Instant};
 use bridge::{Refusal, Size};
 use bytes::{Buf, Bytes};
 use commands::{
-    Args, Call, Command, Configuring, Effect, Error, Host, Marks, ReplyMode, Run, Slice, slowlog, stats, table,
+    Args, Call, Command, Configuring, Effect, Error, Host, HotReads, Marks, ReplyMode, Run, Slice, slowlog, stats,
+    table,
 };
 use fail::fail_point;
-use resp::{Encoder, Limits, Span};
+use resp::{Encoder, Span};
 
 use crate::connection::{Connection, Ending, HeldCommand, State};
 use crate::flight::{Flight, Outline};
+use crate::lookahead::{Clock, Upcoming, find_commands};
 use crate::shard::Shard;
 
 /// Commands in one slice, at most.
 const SLICE_COMMANDS_MAX: usize = 1024;
 /// Bytes, of commands or of replies, after which a slice is not filled further.
-const SLICE_BYTES_MAX: usize = 1 << 20;
+pub(crate) const SLICE_BYTES_MAX: usize = 1 << 20;
 
 /// What to do after a command was looked at.
 pub(crate) enum Verdict {
@@ -101,44 +103,43 @@ impl Connection {
 
     /// Fills a slice from the buffer and takes the bytes of its commands out.
     fn fill(self: &Rc<Self>, shard: &Rc<Shard>, state: &mut State, slice: &mut Slice) -> Stop {
-        let settings = &shard.common.settings;
-        let bulk_len_max = settings.bulk_len_max.load(Ordering::Relaxed);
         let mut buf = std::mem::take(&mut state.buf);
+        let mut upcoming = std::mem::take(&mut state.upcoming);
         let mut held_spans = None;
-        let stop = loop {
+        let stop = 'slice: loop {
             let len_bytes = state.parser.position().max(slice.literals.len()).max(slice.appended_bytes());
             if slice.calls.len() >= SLICE_COMMANDS_MAX || len_bytes >= SLICE_BYTES_MAX {
                 break Stop::Full;
             }
-            let first = slice.spans.len();
-            // Anew for each command: one in this buffer may authenticate the next.
-            let limits = Limits { bulk_len_max, authenticated: state.session.authenticated, ..Limits::default() };
-            match state.parser.next(&mut buf, &limits, &mut slice.spans) {
-                Ok(None) => break Stop::NeedsBytes,
-                Ok(Some(_)) => match self.look_at(shard, state, slice, &buf, first) {
-                    Verdict::Next => {}
-                    Verdict::HoldForAnswers => {
-                        held_spans = Some(slice.spans.split_off(first));
-                        break Stop::Hold(None);
-                    }
-                    Verdict::HoldFor(pause) => {
-                        held_spans = Some(slice.spans.split_off(first));
-                        break Stop::Hold(Some(pause));
-                    }
-                    Verdict::Stop => break Stop::Done,
-                    Verdict::Cross => break Stop::Full,
-                },
-                Err(error) => {
-                    let start = slice.literals.len();
-                    Encoder::new(&mut slice.literals, state.session.protocol).protocol_error(&error);
-                    push_literal(slice, start);
-                    stats::count_error("ERR");
-                    tracing::debug!(client = self.record.id, %error, "protocol error");
-                    state.ending = Ending::AfterFlush;
-                    break Stop::Done;
-                }
+            upcoming.clear();
+            if let Err(error) = find_commands(shard, state, slice, &mut buf, &mut upcoming) {
+                let start = slice.literals.len();
+                Encoder::new(&mut slice.literals, state.session.protocol).protocol_error(&error);
+                push_literal(slice, start);
+                stats::count_error("ERR");
+                tracing::debug!(client = self.record.id, %error, "protocol error");
+                state.ending = Ending::AfterFlush;
+                break Stop::Done;
+            }
+            if upcoming.is_empty() {
+                break Stop::NeedsBytes;
+            }
+            state.clock = None;
+            for command in &upcoming {
+                let (is_held, stop) = match self.look_at(shard, state, slice, &buf, command) {
+                    Verdict::Next => continue,
+                    Verdict::HoldForAnswers => (true, Stop::Hold(None)),
+                    Verdict::HoldFor(pause) => (true, Stop::Hold(Some(pause))),
+                    Verdict::Stop => (false, Stop::Done),
+                    Verdict::Cross => (false, Stop::Full),
+                };
+                state.parser.rewind(command.end);
+                slice.spans.truncate(command.first + command.count);
+                held_spans = is_held.then(|| slice.spans.split_off(command.first));
+                break 'slice stop;
             }
         };
+        state.upcoming = upcoming;
         let used = state.parser.position();
         let mut held = None;
         if slice.crosses() || held_spans.is_some() {
@@ -158,7 +159,8 @@ impl Connection {
     fn take_held(self: &Rc<Self>, shard: &Rc<Shard>, state: &mut State, slice: &mut Slice, held: HeldCommand) -> Stop {
         slice.spans = held.spans;
         let buf: Bytes = held.buf;
-        let verdict = self.look_at(shard, state, slice, &buf, 0);
+        let command = Upcoming { first: 0, count: slice.spans.len(), end: 0, command: None };
+        let verdict = self.look_at(shard, state, slice, &buf, &command);
         slice.seal(buf.clone());
         match verdict {
             Verdict::Next | Verdict::Cross => Stop::Full,
@@ -171,21 +173,22 @@ impl Connection {
         }
     }
 
-    /// Decides on the command whose arguments begin at `first` in the slice's spans.
+    /// Decides on a command whose arguments are in the slice's spans.
     fn look_at(
         self: &Rc<Self>,
         shard: &Rc<Shard>,
         state: &mut State,
         slice: &mut Slice,
         buf: &[u8],
-        first: usize,
+        upcoming: &Upcoming,
     ) -> Verdict {
+        let first = upcoming.first;
         // Taken out so that the reply can be written to the slice meanwhile.
         let mut spans: Vec<Span> = std::mem::take(&mut state.spans);
         spans.clear();
-        spans.extend_from_slice(&slice.spans[first..]);
+        spans.extend_from_slice(&slice.spans[first..first + upcoming.count]);
         let args = Args::new(buf, &spans);
-        let verdict = match admit(&args, state) {
+        let verdict = match admit(&args, state, upcoming.command) {
             Err((error, command)) => {
                 if let Some(command) = command {
                     stats::of(command).rejected.fetch_add(1, Ordering::Relaxed);
@@ -269,7 +272,7 @@ impl Connection {
             Effect::None
         });
         self.record.publish(&state.session);
-        let silent = self.answered_here(shard, state, slice, command, args, start, started);
+        let silent = self.answered_here(shard, state, slice, command, args, start, started.elapsed());
         match effect {
             Effect::Configure(what) => self.configure(shard, state, slice, what, silent),
             effect => self.carry_out(shard, state, slice, effect, start),
@@ -286,11 +289,13 @@ impl Connection {
         command: &'static Command,
         args: &Args<'_>,
     ) -> bool {
-        let started = Instant::now();
+        if HotReads::key_of(command, args).is_none() {
+            return false;
+        }
+        let clock = state.clock.unwrap_or_else(|| Clock::read(shard));
         let start = slice.literals.len();
         let mut reply = Encoder::new(&mut slice.literals, state.session.protocol);
-        let now_ms = shard.common.now_us() / 1000;
-        match shard.hot.run(command, args, state.session.db, now_ms, &mut reply) {
+        match shard.hot.run(command, args, state.session.db, clock.now_ms, &mut reply) {
             None => {
                 slice.literals.truncate(start);
                 return false;
@@ -301,7 +306,9 @@ impl Connection {
         if state.session.reply_mode == ReplyMode::SkipNext {
             state.session.reply_mode = ReplyMode::Skipping;
         }
-        self.answered_here(shard, state, slice, command, args, start, started);
+        let ended = Instant::now();
+        self.answered_here(shard, state, slice, command, args, start, ended - clock.at);
+        state.clock = Some(Clock { at: ended, ..clock });
         true
     }
 
@@ -316,10 +323,9 @@ impl Connection {
         command: &'static Command,
         args: &Args<'_>,
         start: usize,
-        started: Instant,
+        busy: Duration,
     ) -> bool {
         let failed = slice.literals.get(start) == Some(&b'-');
-        let busy = started.elapsed();
         stats::count_call(command, busy, failed);
         self.note_slow(shard, state, command, args, busy);
         let silent = state.session.reply_mode != ReplyMode::On;
@@ -467,8 +473,15 @@ pub(crate) fn replace_by_error(state: &State, slice: &mut Slice, start: usize, e
 }
 
 /// The command that the arguments call, if this client may run it.
-fn admit(args: &Args<'_>, state: &State) -> Result<&'static Command, (Error, Option<&'static Command>)> {
-    let command = table::resolve(args).map_err(|error| (error, table::lookup(args).ok()))?;
+fn admit(
+    args: &Args<'_>,
+    state: &State,
+    resolved: Option<&'static Command>,
+) -> Result<&'static Command, (Error, Option<&'static Command>)> {
+    let command = match resolved {
+        Some(command) => command,
+        None => table::resolve(args).map_err(|error| (error, table::lookup(args).ok()))?,
+    };
     if !state.session.authenticated && !command.marks.has(Marks::NO_AUTH) {
         return Err((Error::NoAuth, Some(command)));
     }

@@ -18,6 +18,7 @@ mod dispatch;
 mod fence;
 mod flight;
 mod host;
+mod lookahead;
 mod metrics;
 mod output;
 mod parked;

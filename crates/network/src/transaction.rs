@@ -131,7 +131,7 @@ impl Connection {
                     Err(error) => replace_by_error(state, slice, start, &error),
                 }
                 self.record.publish(&state.session);
-                self.answered_here(shard, state, slice, command, &args, start, started);
+                self.answered_here(shard, state, slice, command, &args, start, started.elapsed());
             } else {
                 let silent = state.session.reply_mode != ReplyMode::On;
                 slice.calls.push(Call::Run {

@@ -109,6 +109,22 @@ impl Parser {
         self.position
     }
 
+    /// True if what follows the last complete command is one in the form of an array, as far as can be seen: such a command is not changed when it is
+    /// found, and may be found again ([`Parser::rewind`]).
+    #[inline]
+    pub fn is_at_array(&self, buf: &[u8]) -> bool {
+        self.position == self.cursor && buf.get(self.cursor) == Some(&b'*')
+    }
+
+    /// Goes back to the end of an earlier command in the buffer, behind which all are arrays. They will be found again.
+    pub fn rewind(&mut self, position: usize) {
+        if position < self.position {
+            *self =
+                Parser { position, cursor: position, partial: std::mem::take(&mut self.partial), ..Parser::default() };
+            self.partial.clear();
+        }
+    }
+
     /// To be called when the first [`position`](Self::position) bytes were taken off the buffer: everything shifts along.
     pub fn rebase(&mut self) {
         let taken = self.position;

@@ -4,6 +4,7 @@ use engine::EngineOptions;
 
 use super::*;
 use crate::error::Error;
+use crate::hot::Ahead;
 use crate::string;
 use crate::turn::Turn;
 use crate::tx::Tx;
@@ -107,4 +108,50 @@ fn a_batch_that_is_written_is_seen_in_the_hot_tier_when_it_is_published_and_not_
     assert_eq!(body(), Err(Error::NotHot));
     batch.publish(&db.engine, &db.keyspace);
     assert_eq!(body(), Ok(b"2".to_vec()));
+}
+
+#[test]
+fn what_was_looked_up_ahead_is_forgotten_when_a_commit_changes_it_or_its_database_is_flushed() {
+    let db = Db::new();
+    db.committed(|tx| set(tx, b"k", b"1"));
+    db.committed(|tx| set(tx, b"other", b"1"));
+    let (turn, ahead) = (Turn::new(0, 1), Ahead::default());
+    let view = View::hot(&db.keyspace, &turn, 0).ahead(&ahead);
+    let body = |key: &[u8]| view.find(key).map(|found| found.map(|found| found.body().to_vec()));
+    let look = || ahead.look_up(&db.keyspace, 0, [&b"k"[..], b"unknown", b"other", b"k"].into_iter());
+    look();
+    for _ in 0..2 {
+        assert_eq!(body(b"k"), Ok(Some(b"1".to_vec())));
+        assert_eq!(body(b"unknown"), Err(Error::NotHot));
+    }
+    look();
+    let mut batch = db.batch(|tx| set(tx, b"k", b"2"));
+    assert_eq!(body(b"k"), Ok(Some(b"1".to_vec())));
+    batch.write(&db.engine, &db.keyspace, Durability::Process).expect("a write");
+    assert_eq!(body(b"k"), Err(Error::NotHot), "it was looked up twice, and is being changed");
+    batch.publish(&db.engine, &db.keyspace);
+    assert_eq!(body(b"k"), Ok(Some(b"2".to_vec())));
+    assert_eq!(body(b"other"), Ok(Some(b"1".to_vec())));
+    look();
+    db.committed(|tx| tx.flush());
+    assert_eq!(body(b"k"), Err(Error::NotHot));
+}
+
+#[test]
+fn a_key_that_a_worker_has_found_absent_is_known_to_be_until_it_is_made() {
+    let db = Db::new();
+    let turn = Turn::new(0, 1);
+    let hot = || View::hot(&db.keyspace, &turn, 0).find(b"k").map(|found| found.is_some());
+    let live = View::new(db.engine.view(), &db.keyspace, &turn, 0);
+    assert!(live.find(b"k").expect("a read").is_none());
+    assert_eq!(hot(), Err(Error::NotHot), "it was read without the latch");
+    assert!(live.latched(true).find(b"k").expect("a read").is_none());
+    assert_eq!(hot(), Ok(false));
+    db.committed(|tx| set(tx, b"k", b"1"));
+    assert_eq!(hot(), Ok(true));
+    db.committed(|tx| {
+        let old = tx.find(b"k").expect("a readable key").expect("a key");
+        tx.remove(b"k", old);
+    });
+    assert_eq!(hot(), Err(Error::NotHot));
 }

@@ -13,6 +13,7 @@
 //! Somebody without the latch who reads several records of a value may meet a commit half-way. A [`Stamp`] tells: it is taken
 //! before the header is read, and is no longer current once a commit that changes the header has begun.
 
+mod ahead;
 mod shard;
 
 use std::hash::{BuildHasher, Hasher};
@@ -23,7 +24,12 @@ use parking_lot::Mutex;
 
 use crate::key::{self, Parts, SpaceId};
 
+pub use ahead::Ahead;
+pub(crate) use ahead::Foreseen;
 use shard::{Id, Shard};
+
+/// What is known of a record: its bytes, or that it is absent.
+pub(crate) type Known = Option<RecordValue>;
 
 /// Longest record that is kept; longer ones would push out many others.
 const RECORD_LEN_MAX: usize = 4 << 10;
@@ -138,8 +144,8 @@ impl HotTier {
         }
     }
 
-    /// The committed record of a key, if it is here. Absence says nothing.
-    pub(crate) fn get(&self, record_key: &[u8]) -> Option<RecordValue> {
+    /// What is committed of a record, if that is here.
+    pub(crate) fn get(&self, record_key: &[u8]) -> Option<Known> {
         let found = self.find(record_key);
         if found.is_none() && !self.shards.is_empty() {
             self.misses.fetch_add(1, Ordering::Relaxed);
@@ -148,12 +154,12 @@ impl HotTier {
     }
 
     /// Like [`HotTier::get`], but a miss is not counted.
-    pub(crate) fn find(&self, record_key: &[u8]) -> Option<RecordValue> {
+    pub(crate) fn find(&self, record_key: &[u8]) -> Option<Known> {
         let (shard, fragment) = self.hash(record_key);
         let found = {
             let mut shard = self.shards.get(shard)?.lock();
             let id = shard.locate(fragment);
-            shard.get(id, record_key).cloned()
+            shard.get(id, record_key).map(|known| known.cloned())
         }?;
         self.hits.fetch_add(1, Ordering::Relaxed);
         Some(found)
@@ -170,7 +176,7 @@ impl HotTier {
         self.stamps[stamp.place].load(Ordering::Acquire) == stamp.commits
     }
 
-    /// Notes the records of slots that are here, and takes those slots out of the list. The caller holds the latches of all.
+    /// Notes the records of slots of which something is known here, and takes those slots out of the list. The caller holds the latches of all.
     pub(crate) fn remember(&self, slots: &mut Vec<SlotId>, pending: &mut Pending, lookups: &mut Lookups) {
         if self.shards.is_empty() {
             return;
@@ -187,7 +193,7 @@ impl HotTier {
             }
             for lookup in part {
                 match shard.get(lookup.id, pending.key(lookup.slot)) {
-                    Some(record) => pending.remember(lookup.slot, Some(record.clone())),
+                    Some(known) => pending.remember(lookup.slot, known.cloned()),
                     None => slots.push(lookup.slot),
                 }
             }
@@ -197,12 +203,12 @@ impl HotTier {
     }
 
     /// Takes in what a read has found. The caller holds the key's latch since before it read.
-    pub(crate) fn fill(&self, record_key: &RecordKey, record: &[u8]) {
+    pub(crate) fn fill(&self, record_key: &RecordKey, record: Option<&[u8]>) {
         let (shard, fragment) = self.hash(record_key);
         if let Some(shard) = self.shards.get(shard)
-            && record.len() <= RECORD_LEN_MAX
+            && record.is_none_or(|record| record.len() <= RECORD_LEN_MAX)
         {
-            shard.lock().put(fragment, record_key, record.into());
+            shard.lock().put(fragment, record_key, record.map(RecordValue::from));
         }
     }
 
@@ -248,7 +254,7 @@ impl HotTier {
         let written = written_parts(pending).filter(|(_, value)| value.is_some());
         self.change_parts(written, |shard, part| {
             if let Some(value) = part.value {
-                shard.put(part.fragment, &part.key, value.into());
+                shard.put(part.fragment, &part.key, Some(value.into()));
             }
         });
         let lookups = &lookups.records;
@@ -257,7 +263,9 @@ impl HotTier {
             for lookup in part {
                 let key = pending.key(lookup.slot);
                 match pending.value(lookup.slot) {
-                    Some(record) if record.len() <= RECORD_LEN_MAX => shard.put(lookup.fragment, key, record.clone()),
+                    Some(record) if record.len() <= RECORD_LEN_MAX => {
+                        shard.put(lookup.fragment, key, Some(record.clone()));
+                    }
                     _ => shard.remove(lookup.fragment, key),
                 }
             }

@@ -46,11 +46,25 @@ struct Entry {
     fragment: u32,
     uses: u8,
     place: Place,
-    /// It is being changed: not to be seen before it is set again.
-    hidden: bool,
+    shows: Shows,
+}
+
+/// What an entry tells of its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shows {
+    /// Nothing: it is being changed, and not to be seen before it is set again.
+    Nothing,
+    Record,
+    /// There is no record of it.
+    Absent,
 }
 
 impl Entry {
+    fn set(&mut self, record: Option<RecordValue>) {
+        self.shows = if record.is_some() { Shows::Record } else { Shows::Absent };
+        self.record = record.unwrap_or_default();
+    }
+
     fn weight(&self) -> u64 {
         ENTRY_BYTES + if self.key.spilled() { self.key.len() as u64 } else { 0 } + self.record.heap_bytes() as u64
     }
@@ -107,24 +121,33 @@ impl Shard {
         self.table.find(spread(fragment), |&(of, _)| of == fragment).map_or(Id::default(), |&(_, id)| id)
     }
 
-    /// The record of a key that [`Shard::locate`] has said where to look for. Counts as a use.
-    pub(super) fn get(&mut self, id: Id, key: &[u8]) -> Option<&RecordValue> {
+    /// Reads of an entry what brings it into the processor's cache: the memory of several is then waited for at once.
+    pub(super) fn warm(&self, id: Id) -> usize {
+        if id == Id::default() {
+            return 0;
+        }
+        let entry = self.entry(id);
+        entry.key.len() + entry.record.len()
+    }
+
+    /// What is known of a key that [`Shard::locate`] has said where to look for. Counts as a use.
+    pub(super) fn get(&mut self, id: Id, key: &[u8]) -> Option<Option<&RecordValue>> {
         if id == Id::default() {
             return None;
         }
         let entry = self.entry_mut(id);
-        if entry.hidden || *entry.key != *key {
+        if entry.shows == Shows::Nothing || *entry.key != *key {
             return None;
         }
         // Most hits on a busy entry change nothing: its line stays clean.
         if entry.uses < USES_MAX {
             entry.uses += 1;
         }
-        Some(&entry.record)
+        Some((entry.shows == Shows::Record).then_some(&entry.record))
     }
 
-    /// Sets the record of a key.
-    pub(super) fn put(&mut self, fragment: u32, key: &RecordKey, record: RecordValue) {
+    /// Sets what is known of a key.
+    pub(super) fn put(&mut self, fragment: u32, key: &RecordKey, record: Option<RecordValue>) {
         let id = self.locate(fragment);
         if id == Id::default() {
             return self.add(fragment, key, record);
@@ -135,7 +158,7 @@ impl Shard {
             entry.key = key.clone();
             entry.uses = 0;
         }
-        (entry.record, entry.hidden) = (record, false);
+        entry.set(record);
         let (after, is_small) = (entry.weight(), entry.place == Place::Small);
         self.bytes = self.bytes - before + after;
         if is_small {
@@ -148,7 +171,7 @@ impl Shard {
     pub(super) fn hide(&mut self, fragment: u32) {
         let id = self.locate(fragment);
         if id != Id::default() {
-            self.entry_mut(id).hidden = true;
+            self.entry_mut(id).shows = Shows::Nothing;
         }
     }
 
@@ -165,13 +188,14 @@ impl Shard {
         }
     }
 
-    fn add(&mut self, fragment: u32, key: &RecordKey, record: RecordValue) {
+    fn add(&mut self, fragment: u32, key: &RecordKey, record: Option<RecordValue>) {
         let id = self.free.pop().unwrap_or_else(|| self.grow());
         let ghost = self.ghost_at(fragment);
         let place = if std::mem::take(&mut self.ghosts[ghost]) == fragment { Place::Main } else { Place::Small };
         let entry = self.entry_mut(id);
-        (entry.key, entry.record) = (key.clone(), record);
-        (entry.fragment, entry.uses, entry.place, entry.hidden) = (fragment, 0, place, false);
+        entry.key = key.clone();
+        entry.set(record);
+        (entry.fragment, entry.uses, entry.place) = (fragment, 0, place);
         let weight = entry.weight();
         self.bytes += weight;
         if place == Place::Small {
@@ -263,7 +287,7 @@ impl Shard {
             fragment: 0,
             uses: 0,
             place: Place::Free,
-            hidden: false,
+            shows: Shows::Nothing,
         };
         self.chunks.push((0..CHUNK_ENTRIES).map(|_| blank()).collect());
         self.free.extend((first + 1..first + CHUNK_ENTRIES as u32).rev().map(Id));
@@ -306,12 +330,12 @@ mod tests {
     }
 
     fn put(shard: &mut Shard, n: u32, record: &[u8]) {
-        shard.put(fragment(n), &key(n), record.into());
+        shard.put(fragment(n), &key(n), Some(record.into()));
     }
 
     fn get(shard: &mut Shard, n: u32) -> Option<Vec<u8>> {
         let id = shard.locate(fragment(n));
-        shard.get(id, &key(n)).map(|record| record.to_vec())
+        shard.get(id, &key(n)).flatten().map(|record| record.to_vec())
     }
 
     #[test]
@@ -327,16 +351,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_known_to_be_absent_is_told_until_it_is_set_or_hidden() {
+        let mut shard = Shard::new(CAPACITY);
+        shard.put(fragment(1), &key(1), None);
+        let id = shard.locate(fragment(1));
+        assert_eq!(shard.get(id, &key(1)).map(|known| known.is_none()), Some(true));
+        shard.hide(fragment(1));
+        assert!(shard.get(id, &key(1)).is_none());
+        put(&mut shard, 1, b"a");
+        assert_eq!(get(&mut shard, 1), Some(b"a".to_vec()));
+    }
+
+    #[test]
     fn keys_that_agree_in_the_hash_displace_each_other_and_are_never_taken_for_each_other() {
         let mut shard = Shard::new(CAPACITY);
-        shard.put(5, &key(1), b"a"[..].into());
+        shard.put(5, &key(1), Some(b"a"[..].into()));
         let id = shard.locate(5);
         assert!(shard.get(id, &key(2)).is_none());
         shard.remove(5, &key(2));
         assert!(shard.get(id, &key(1)).is_some());
-        shard.put(5, &key(2), b"b"[..].into());
+        shard.put(5, &key(2), Some(b"b"[..].into()));
         assert!(shard.get(id, &key(1)).is_none());
-        assert_eq!(shard.get(id, &key(2)).map(|record| record.to_vec()), Some(b"b".to_vec()));
+        assert_eq!(shard.get(id, &key(2)).flatten().map(|record| record.to_vec()), Some(b"b".to_vec()));
         assert_eq!(shard.len(), 1);
     }
 

@@ -23,12 +23,12 @@ impl<'v> View<'v> {
             return Ok(engine.get(family, element)?);
         }
         let hot = self.keyspace.hot();
-        if let Some(record) = hot.get(&hot_key) {
-            return Ok(Some(Value::Shared(record)));
+        if let Some(known) = hot.get(&hot_key) {
+            return Ok(known.map(Value::Shared));
         }
         let stored = engine.get(family, element)?;
         if let Some(record) = stored.as_deref() {
-            hot.fill(&hot_key, record);
+            hot.fill(&hot_key, Some(record));
         }
         Ok(stored)
     }
@@ -62,10 +62,10 @@ impl<'v> View<'v> {
         let hot = self.keyspace.hot();
         if self.engine.is_none() {
             self.turn.note_pieces();
-            return hot.find(&key).map(Some).ok_or(Error::NotHot);
+            return hot.find(&key).ok_or(Error::NotHot);
         }
         let is_stale = || self.batch.is_some_and(|batch| batch.is_stale(&key));
-        Ok(if self.may_keep() && !is_stale() { hot.get(&key) } else { None })
+        Ok(if self.may_keep() && !is_stale() { hot.get(&key).flatten() } else { None })
     }
 
     /// Keeps what was put together from records of a value, where that is allowed. Whoever changes one of these records says so
@@ -73,7 +73,7 @@ impl<'v> View<'v> {
     pub(crate) fn keep_derived(&self, parts: Parts, suffix: &[u8], bytes: &[u8]) {
         let key = derived_key(self.space(), parts, suffix);
         if self.may_keep() && !self.batch.is_some_and(|batch| batch.is_stale(&key)) {
-            self.keyspace.hot().fill(&key, bytes);
+            self.keyspace.hot().fill(&key, Some(bytes));
         }
     }
 
@@ -93,10 +93,10 @@ impl<'v> View<'v> {
         self.has_latch && self.engine.is_some_and(|engine| !engine.is_snapshot())
     }
 
-    /// A part of a value, if it is in memory; whether it is absent is not known there.
+    /// A part of a value, if what it is, or that it is absent, is in memory.
     fn hot_part(&self, family: Family, parts: Parts, suffix: &[u8]) -> Result<Option<Value<'v>>> {
         let key = part_key(family, self.space(), parts, suffix).ok_or(Error::NotHot)?;
         let found = self.keyspace.hot().find(&key);
-        found.map(|record| Some(Value::Shared(record))).ok_or(Error::NotHot)
+        Ok(found.ok_or(Error::NotHot)?.map(Value::Shared))
     }
 }

@@ -365,6 +365,27 @@ fn a_command_of_very_many_arguments_is_found_whole() {
     assert_eq!(outcome.commands, [vec![b"PING".to_vec()], arguments, vec![b"PING".to_vec()]]);
 }
 
+#[test]
+fn after_going_back_the_same_commands_are_found_again() {
+    let mut buf = [PING, &multibulk(&[b"GET".to_vec(), b"k".to_vec()]), PING, b"*2\r\n$3\r\nGE"].concat();
+    let (mut parser, mut spans) = (Parser::new(), Vec::new());
+    let mut ends = Vec::new();
+    while parser.next(&mut buf, &Limits::default(), &mut spans).expect("no error").is_some() {
+        ends.push(parser.position());
+    }
+    assert!(!parser.is_at_array(&buf), "it stands within a command");
+    parser.rewind(ends[0]);
+    assert!(parser.is_at_array(&buf));
+    let mut again = Vec::new();
+    let mut found = Vec::new();
+    while parser.next(&mut buf, &Limits::default(), &mut again).expect("no error").is_some() {
+        found.push(parser.position());
+    }
+    assert_eq!((&found[..], &again[..]), (&ends[1..], &spans[1..]));
+    buf.extend_from_slice(b"T\r\n$1\r\nk\r\n");
+    assert_eq!(parser.next(&mut buf, &Limits::default(), &mut again), Ok(Some(2)));
+}
+
 proptest! {
     #[test]
     fn commands_survive_encoding_and_any_cuts(

@@ -279,6 +279,58 @@ fn client_pause_holds_commands_back() {
         // All: a read waits too, until the pause ends by itself.
         db.check("CLIENT PAUSE 200", "+OK");
         reader.check("GET k", "$2");
+        // So does a whole pipeline of reads, and what follows them.
+        db.check("CLIENT PAUSE 200", "+OK");
+        reader.wire.send(b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n*2\r\n$3\r\nGET\r\n$1\r\nx\r\nSET k \"3 4\"\r\nGET k\r\n");
+        let replies: Vec<String> = (0..4).map(|_| reader.wire.read().to_string()).collect();
+        assert_eq!(replies, ["$2", "nil", "+OK", "$3 4"]);
+    });
+}
+
+#[test]
+fn a_pipeline_of_reads_is_answered_in_order_whatever_is_between_them() {
+    both(|db| {
+        db.check_all(&[("SET a 1", "+OK"), ("SELECT 1", "+OK"), ("SET a one", "+OK"), ("SELECT 0", "+OK")]);
+        let lines = [
+            ("GET a", "$1"),
+            ("GET missing", "nil"),
+            ("STRLEN a", ":1"),
+            ("GET", "-ERR wrong number of arguments for 'get' command"),
+            ("GET a", "$1"),
+            ("NOSUCH a", "-ERR unknown command 'NOSUCH', with args beginning with: 'a' "),
+            ("HGET a f", "-WRONGTYPE Operation against a key holding the wrong kind of value"),
+            ("SELECT 1", "+OK"),
+            ("GET a", "$one"),
+            ("EXISTS missing", ":0"),
+            ("SELECT 0", "+OK"),
+            ("GET a", "$1"),
+            ("SET missing x", "+OK"),
+            ("GET missing", "$x"),
+            ("DEL missing", ":1"),
+            ("GET missing", "nil"),
+            ("MULTI", "+OK"),
+            ("GET a", "+QUEUED"),
+            ("GET missing", "+QUEUED"),
+            ("EXEC", "[$1 nil]"),
+            ("GET a", "$1"),
+            ("TYPE missing", "+none"),
+        ];
+        let array = |line: &str| {
+            let words: Vec<String> = line.split(' ').map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
+            format!("*{}\r\n{}", words.len(), words.concat())
+        };
+        // Again, as the second time more of it is in memory; and with lines among the arrays.
+        for every in [usize::MAX, usize::MAX, 1, 3] {
+            let pipeline: String = lines
+                .iter()
+                .enumerate()
+                .map(|(at, (line, _))| if at % every == every - 1 { format!("{line}\r\n") } else { array(line) })
+                .collect();
+            db.wire.send(pipeline.as_bytes());
+            for (line, reply) in lines {
+                assert_eq!(db.wire.read().to_string(), reply, "{line}");
+            }
+        }
     });
 }
 
