@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::busy_poll::BusyPoll;
 use crate::circuit::Circuit;
 use crate::heartbeat::Heartbeats;
 use crate::lanes::Lanes;
@@ -100,6 +101,8 @@ pub struct MessageChannel<Q, R> {
     circuit: Circuit,
     /// Numbers the clients, so that request ids differ.
     clients: AtomicU64,
+    /// See [`BusyPoll`]; in microseconds.
+    busy_poll_us: AtomicU64,
 }
 
 impl<Q, R> MessageChannel<Q, R> {
@@ -123,6 +126,7 @@ impl<Q, R> MessageChannel<Q, R> {
             heartbeats: Heartbeats::new(workers),
             circuit: Circuit::default(),
             clients: AtomicU64::new(0),
+            busy_poll_us: AtomicU64::new(0),
         }
     }
 
@@ -221,6 +225,21 @@ impl<Q, R> MessageChannel<Q, R> {
         if self.was_full.load(Ordering::Acquire) {
             room.await;
         }
+    }
+
+    /// For how long whoever waits at either end polls before it sleeps. Zero (as it is at first): not at all.
+    pub fn busy_poll(&self) -> Duration {
+        Duration::from_micros(self.busy_poll_us.load(Ordering::Relaxed))
+    }
+
+    /// Sets that, in microseconds (`busy-poll-usec`). Both ends have to have threads of their own.
+    pub fn set_busy_poll(&self, time_us: u64) {
+        self.busy_poll_us.store(time_us, Ordering::Relaxed);
+    }
+
+    /// Polls for requests, before the caller waits for them.
+    pub fn poll_busily(&self, poll: &mut BusyPoll) {
+        poll.poll(self.busy_poll(), || self.metrics.channel.depth_requests.load(Ordering::Relaxed) > 0);
     }
 
     /// Waits until something is there and takes it: all that waits, within the limits. Requests whose

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
+use crate::busy_poll::{BusyPoll, POLLED_REQUESTS_MAX};
 use crate::channel::MessageChannel;
 use crate::mailbox::{Answer, Mailbox};
 use crate::metrics::Refusal;
@@ -37,6 +38,9 @@ pub struct StorageClient<Q, R> {
     next_id: Cell<u64>,
     /// Wakes [`StorageClient::pump`] at the end of the thread's turn.
     filled: Notify,
+    /// Requests without an answer yet.
+    unanswered: Cell<usize>,
+    busy_poll: RefCell<BusyPoll>,
 }
 
 impl<Q, R> StorageClient<Q, R> {
@@ -49,6 +53,8 @@ impl<Q, R> StorageClient<Q, R> {
             outbox: RefCell::default(),
             next_id: Cell::new(first_id),
             filled: Notify::new(),
+            unanswered: Cell::new(0),
+            busy_poll: RefCell::default(),
         }
     }
 
@@ -58,6 +64,7 @@ impl<Q, R> StorageClient<Q, R> {
         let submitted = Instant::now();
         let id = self.next_id.get();
         self.next_id.set(id + 1);
+        self.unanswered.set(self.unanswered.get() + 1);
         let reply = ReplySlot::new(self.mailbox.clone(), token, id);
         if !self.channel.circuit().admits() {
             self.channel.metrics().refusals.add(Refusal::Open, 1);
@@ -87,13 +94,57 @@ impl<Q, R> StorageClient<Q, R> {
     /// Waits for answers and moves them to `into`, which is empty.
     pub async fn answers(&self, into: &mut Vec<Answer<R>>) {
         self.mailbox.collect(into).await;
+        self.note_answered(into.len());
+    }
+
+    fn note_answered(&self, count: usize) {
+        self.unanswered.set(self.unanswered.get().saturating_sub(count));
+    }
+
+    /// Looks for answers for a moment, and hands them to `deliver`, if that is worthwhile: see [`BusyPoll`]. Sockets are looked at in between; if
+    /// there is something to send then, it ends.
+    async fn poll_busily(&self, answers: &mut Vec<Answer<R>>, deliver: &impl Fn(&mut Vec<Answer<R>>)) {
+        let time = self.channel.busy_poll();
+        // Those that wait for other clients are answered some time.
+        let expected = self.unanswered.get().saturating_sub(self.channel.parked().count());
+        if time.is_zero()
+            || !(1..=POLLED_REQUESTS_MAX).contains(&expected)
+            || !self.busy_poll.borrow_mut().is_worthwhile()
+        {
+            return;
+        }
+        let polled = self.mailbox.polled();
+        let started = Instant::now();
+        while self.outbox.borrow().is_empty() {
+            polled.look(answers);
+            if !answers.is_empty() {
+                self.busy_poll.borrow_mut().learn(true);
+                self.note_answered(answers.len());
+                deliver(answers);
+                answers.clear();
+                return;
+            }
+            if started.elapsed() >= time {
+                self.busy_poll.borrow_mut().learn(false);
+                return;
+            }
+            std::thread::yield_now();
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Sends what was submitted, turn by turn, until it is dropped. While the channel is full, requests wait
-    /// here and are refused at their deadline. `before_send` is called before each turn's requests cross.
-    pub async fn pump(&self, before_send: impl Fn(), sleep_until: impl AsyncFn(Instant)) {
+    /// here and are refused at their deadline. `before_send` is called before each turn's requests cross. Answers that come at once are handed to
+    /// `deliver`, which takes them out.
+    pub async fn pump(
+        &self,
+        before_send: impl Fn(),
+        deliver: impl Fn(&mut Vec<Answer<R>>),
+        sleep_until: impl AsyncFn(Instant),
+    ) {
+        let mut answers = Vec::new();
         loop {
-            // After a pump that was dropped in the middle of its work, something may lie here already.
+            // After a pump that was dropped in the middle of its work, or while it polled, something may lie here already.
             if self.outbox.borrow().is_empty() {
                 self.filled.notified().await;
             }
@@ -104,7 +155,10 @@ impl<Q, R> StorageClient<Q, R> {
                     self.channel.send(&mut outbox);
                     outbox.front().map(|request| request.deadline)
                 };
-                let Some(deadline) = head_deadline else { break };
+                let Some(deadline) = head_deadline else {
+                    self.poll_busily(&mut answers, &deliver).await;
+                    break;
+                };
                 tokio::select! {
                     () = self.channel.room() => {}
                     () = sleep_until(deadline) => self.refuse_late(),

@@ -11,9 +11,10 @@
 //! ```
 //!
 //! A request is answered exactly once: by its worker, or by its own [`ReplySlot`] when it is dropped, so
-//! that a worker's death cannot leave a client waiting. Requests that wait for other clients are [`Parked`]. Workers give [`Heartbeats`]; a [`Watchdog`] on the other
+//! that a worker's death cannot leave a client waiting. With one request at a time, both sides poll for a moment before they sleep ([`BusyPoll`]). Requests that wait for other clients are [`Parked`]. Workers give [`Heartbeats`]; a [`Watchdog`] on the other
 //! side looks at them and opens the [`Circuit`] when storage is down.
 
+mod busy_poll;
 mod channel;
 mod circuit;
 mod client;
@@ -27,6 +28,7 @@ mod probe;
 mod request;
 mod watchdog;
 
+pub use busy_poll::{BusyPoll, POLLED_REQUESTS_MAX};
 pub use channel::{ChannelLimits, Closed, MessageChannel, TakeLimits};
 pub use circuit::{Circuit, CircuitState, Health};
 pub use client::{Size, StorageClient};

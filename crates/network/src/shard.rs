@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use bridge::{MessageChannel, StorageClient, WATCHDOG_PERIOD};
+use bridge::{Answer, MessageChannel, StorageClient, WATCHDOG_PERIOD};
 use commands::{HotReads, Slice};
 use fail::fail_point;
 use hashbrown::HashMap;
@@ -152,6 +152,19 @@ impl Shard {
         self.connections.borrow().get(&id).cloned()
     }
 
+    /// Brings answers to their connections.
+    fn deliver(self: &Rc<Self>, answers: &mut Vec<Answer<Slice>>) {
+        for answer in answers.drain(..) {
+            // A client that has left does not get its answer.
+            if let Some(connection) = self.find(answer.token) {
+                connection.fenced(self, "completion", || {
+                    fail_point!("network-completion");
+                    connection.complete(self, answer.request, answer.response);
+                });
+            }
+        }
+    }
+
     fn is_at_rest(&self) -> bool {
         self.connections.borrow().values().all(|connection| connection.is_at_rest())
     }
@@ -171,7 +184,7 @@ impl Drop for Leaving {
 async fn pump(shard: Rc<Shard>) {
     let before_send = || fail_point!("network-pump");
     let sleep_until = async |deadline: Instant| tokio::time::sleep_until(deadline.into()).await;
-    shard.storage.pump(before_send, sleep_until).await;
+    shard.storage.pump(before_send, |answers| shard.deliver(answers), sleep_until).await;
 }
 
 /// Brings answers to their connections, which write them to their sockets at once.
@@ -179,15 +192,7 @@ async fn complete(shard: Rc<Shard>) {
     let mut answers = Vec::new();
     loop {
         shard.storage.answers(&mut answers).await;
-        for answer in answers.drain(..) {
-            // A client that has left does not get its answer.
-            if let Some(connection) = shard.find(answer.token) {
-                connection.fenced(&shard, "completion", || {
-                    fail_point!("network-completion");
-                    connection.complete(&shard, answer.request, answer.response);
-                });
-            }
-        }
+        shard.deliver(&mut answers);
         // Sockets are read from between two rounds of answers.
         tokio::task::yield_now().await;
     }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bridge::MessageChannel;
+use commands::Slice;
 use data::{Encodings, Keyspace};
 use network::{NetworkSettings, OutputLimit};
 use storage::{StorageSettings, SyncPolicy};
@@ -17,6 +19,8 @@ pub struct Targets {
     pub network: Arc<NetworkSettings>,
     /// The storage runtime's.
     pub storage: Arc<StorageSettings>,
+    /// The crossing's.
+    pub channel: Arc<MessageChannel<Slice, Slice>>,
     /// The log's.
     pub log_level: LogLevel,
 }
@@ -40,6 +44,10 @@ pub fn apply(config: &Config, targets: &Targets, keyspace: &Keyspace) {
         soft_bytes: usize::try_from(normal.soft_bytes).unwrap_or(usize::MAX),
         soft_seconds: u64::try_from(normal.soft_s).unwrap_or(0),
     };
+
+    // Where the runtimes are one, nobody could come while another polls.
+    let has_two = config.get_enum("runtime-mode") != "single";
+    targets.channel.set_busy_poll(if has_two { unsigned("busy-poll-usec") } else { 0 });
 
     let storage = &targets.storage;
     let size = |name| usize::try_from(config.get_bytes(name)).unwrap_or(usize::MAX);

@@ -97,8 +97,12 @@ impl ServerFactory {
         let settings =
             Arc::new(StorageSettings::new(runtime.storage_threads, runtime.reader_threads, runtime.reader_queue));
         let network_settings = Arc::new(NetworkSettings::default());
-        let targets =
-            Targets { network: network_settings.clone(), storage: settings.clone(), log_level: self.log_level };
+        let targets = Targets {
+            network: network_settings.clone(),
+            storage: settings.clone(),
+            channel: channel.clone(),
+            log_level: self.log_level,
+        };
         let storage = StorageRecipe {
             engine,
             keyspace: keyspace.clone(),

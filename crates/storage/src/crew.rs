@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use bridge::TakeLimits;
+use bridge::{BusyPoll, POLLED_REQUESTS_MAX, TakeLimits};
 use commands::Slice;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -142,6 +142,7 @@ async fn work(place: Place) {
     let owner = shared.next_owner();
     let mut processor = BatchProcessor::new(&shared, worker, crew, owner);
     let mut requests = Vec::new();
+    let mut busy_poll = BusyPoll::default();
     if shared.is_current_crew(crew) {
         shared.channel.heartbeats().rest(worker);
     }
@@ -158,7 +159,11 @@ async fn work(place: Place) {
                 return;
             },
         }
+        let may_poll = requests.len() <= POLLED_REQUESTS_MAX;
         processor.turn(&mut requests);
+        if may_poll {
+            shared.channel.poll_busily(&mut busy_poll);
+        }
         // After each turn, as in `runtime-mode single` the other tasks of the runtime are the connections.
         tokio::task::yield_now().await;
     }

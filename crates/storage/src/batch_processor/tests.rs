@@ -73,7 +73,7 @@ impl Bench {
             let no_timer = async |_| std::future::pending().await;
             tokio::select! {
                 biased;
-                () = self.client.pump(|| {}, no_timer) => {}
+                () = self.client.pump(|| {}, |_| (), no_timer) => {}
                 taken = self.shared.channel.take(&limits, Slice::has_begun, &mut self.requests) => {
                     taken.expect("an open channel");
                 }

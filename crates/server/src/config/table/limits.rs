@@ -20,6 +20,7 @@ pub(super) const OPTIONS: &[OptionDef] = &[
     integer("storage-queue-requests", 1, INT_MAX, 16_384).fixed(),
     memory("storage-queue-bytes", MB, BYTES_MAX, 256 * MB).fixed(),
     integer("storage-queue-timeout", 1, INT_MAX, 5000),
+    integer("busy-poll-usec", 0, 1000, 50),
     integer("batch-max-commands", 1, INT_MAX, 16384),
     integer("batch-target-usec", 1, INT_MAX, 2000),
     memory("batch-max-bytes", 1024, BYTES_MAX, 4 * MB),
