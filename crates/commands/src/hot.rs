@@ -1,5 +1,6 @@
 //! Reads that are answered where they arrive: by the network runtime, from memory alone.
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,7 +24,12 @@ impl HotRecords {
 
     /// One thread's way to them.
     pub fn reads(&self) -> HotReads {
-        HotReads { keyspace: self.0.clone(), turn: Turn::new(0, self.0.seed()), ahead: Ahead::default() }
+        HotReads {
+            keyspace: self.0.clone(),
+            turn: Turn::new(0, self.0.seed()),
+            ahead: Ahead::default(),
+            reads: Cell::default(),
+        }
     }
 }
 
@@ -38,18 +44,20 @@ pub struct HotReads {
     keyspace: Arc<Keyspace>,
     turn: Turn,
     ahead: Ahead,
+    /// Keys found, and keys not found, that were not counted yet.
+    reads: Cell<(u64, u64)>,
 }
 
 impl HotReads {
-    /// The key that a command reads, if it is one that may be answered here.
-    pub fn key_of<'a>(command: &Command, args: &Args<'a>) -> Option<&'a [u8]> {
+    /// Which argument of a command is the key that it reads, if it is one that may be answered here.
+    pub fn key_at(command: &Command, args: &Args<'_>) -> Option<usize> {
         const UNFIT: [Marks; 3] = [Marks::LONG, Marks::BLOCKING, Marks::SETTLED];
         if !matches!(command.run, Run::Read(_)) || UNFIT.into_iter().any(|mark| command.marks.has(mark)) {
             return None;
         }
         let (mut keys, mut at) = (0, 0);
         command.visit_keys(args, |index| (keys, at) = (keys + 1, index));
-        if keys == 1 { args.get(at) } else { None }
+        (keys == 1).then_some(at)
     }
 
     /// Looks up the keys of reads of a database that will be run next, in their order: together, so that the processor
@@ -58,7 +66,7 @@ impl HotReads {
         self.ahead.look_up(&self.keyspace, db, keys);
     }
 
-    /// Runs a command that [`HotReads::key_of`] has a key of, at a time (Unix ms), if what it reads is in the hot tier; None: it has to
+    /// Runs a command that [`HotReads::key_at`] has found the key of, at a time (Unix ms), if what it reads is in the hot tier; None: it has to
     /// cross, and what it has put into the reply is to be taken back. The caller sees to it that the client has nothing under way, so that it sees its own
     /// writes.
     pub fn run(
@@ -77,12 +85,19 @@ impl HotReads {
         if matches!(outcome, Err(Error::NotHot)) || !view.is_of_one_time() {
             return None;
         }
+        let (hits_before, misses_before) = self.reads.get();
+        self.reads.set((hits_before + hits, misses_before + misses));
+        Some(outcome)
+    }
+
+    /// Counts the reads since the last call as hits and misses.
+    pub fn count(&self) {
+        let (hits, misses) = self.reads.take();
         for (counter, count) in [(&self.keyspace.hits, hits), (&self.keyspace.misses, misses)] {
             if count > 0 {
                 counter.fetch_add(count, Ordering::Relaxed);
             }
         }
-        Some(outcome)
     }
 }
 
@@ -101,7 +116,7 @@ mod tests {
         let args = Args::new(&buf, &spans);
         let command = table::resolve(&args).expect("a command");
         let mut bytes = Vec::new();
-        HotReads::key_of(command, &args)?;
+        HotReads::key_at(command, &args)?;
         let reads = HotRecords::new(db.keyspace.clone()).reads();
         let outcome = reads.run(command, &args, db.selected, now_ms, &mut Encoder::new(&mut bytes, Protocol::Resp2))?;
         Some(outcome.map_or_else(|error| error.to_string(), |()| String::from_utf8_lossy(&bytes).into_owned()))

@@ -67,6 +67,49 @@ pub fn count_call(command: &'static Command, busy: Duration, failed: bool) {
     }
 }
 
+/// Calls of one command, gathered by one thread so that they are counted together.
+#[derive(Debug, Default)]
+pub struct Tally {
+    command: Option<&'static Command>,
+    calls: u64,
+    busy_ns: u64,
+    failed: u64,
+    spans: [u32; SPANS],
+}
+
+impl Tally {
+    /// True if a call of this command can be added without counting what was gathered.
+    pub fn is_of(&self, command: &'static Command) -> bool {
+        self.command.is_none_or(|gathered| std::ptr::eq(gathered, command))
+    }
+
+    /// Adds a call of a command, for which there is room ([`Tally::is_of`]).
+    pub fn add(&mut self, command: &'static Command, busy: Duration, failed: bool) {
+        let busy_ns = u64::try_from(busy.as_nanos()).unwrap_or(u64::MAX);
+        self.command = Some(command);
+        self.calls += 1;
+        self.busy_ns += busy_ns;
+        self.failed += u64::from(failed);
+        self.spans[span_of(busy_ns)] += 1;
+    }
+
+    /// Counts what was gathered: the command, and how often.
+    pub fn count(&mut self) -> Option<(&'static Command, u64)> {
+        let Tally { command, calls, busy_ns, failed, spans } = std::mem::take(self);
+        let command = command?;
+        let counters = of(command);
+        counters.calls.fetch_add(calls, Ordering::Relaxed);
+        counters.busy_ns.fetch_add(busy_ns, Ordering::Relaxed);
+        for (counter, count) in counters.spans.iter().zip(spans).filter(|(_, count)| *count > 0) {
+            counter.fetch_add(u64::from(count), Ordering::Relaxed);
+        }
+        if failed > 0 {
+            counters.failed.fetch_add(failed, Ordering::Relaxed);
+        }
+        Some((command, calls))
+    }
+}
+
 /// Counts an error reply by its code word.
 pub fn count_error(code: &str) {
     ERROR_COUNT.fetch_add(1, Ordering::Relaxed);
@@ -104,6 +147,20 @@ pub fn reset() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_tallied_is_counted_once() {
+        let get = table::find("get").expect("a command");
+        let mget = table::find("mget").expect("a command");
+        let before = of(get).calls.load(Ordering::Relaxed);
+        let mut tally = Tally::default();
+        assert!(tally.is_of(get) && tally.is_of(mget));
+        (0..3).for_each(|_| tally.add(get, Duration::from_micros(2), false));
+        assert!(tally.is_of(get) && !tally.is_of(mget));
+        assert_eq!(tally.count().map(|(command, calls)| (command.name, calls)), Some(("get", 3)));
+        assert!(tally.count().is_none() && tally.is_of(mget));
+        assert!(of(get).calls.load(Ordering::Relaxed) >= before + 3);
+    }
 
     #[test]
     fn a_running_time_lies_at_or_below_the_end_of_its_span_and_above_the_one_before() {

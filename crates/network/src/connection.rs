@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use bridge::{Fate, Refusal, Refused, StorageResponse};
 use bytes::{Bytes, BytesMut};
+use commands::stats::Tally;
 use commands::{Call, Error, Session, Slice};
 use resp::{Parser, Span};
 
@@ -89,6 +90,8 @@ pub(crate) struct State {
     pub(crate) upcoming: Vec<Upcoming>,
     /// In a run of reads that are answered here: when the one before ended.
     pub(crate) clock: Option<Clock>,
+    /// Those reads, as far as they are not counted yet.
+    pub(crate) tally: Tally,
 }
 
 /// See the module's text.
@@ -117,6 +120,7 @@ impl Connection {
             spans: Vec::new(),
             upcoming: Vec::new(),
             clock: None,
+            tally: Tally::default(),
         };
         Connection { record, socket, state: RefCell::new(state) }
     }

@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 use bridge::{Refusal, Size};
 use bytes::{Buf, Bytes};
 use commands::{
-    Args, Call, Command, Configuring, Effect, Error, Host, HotReads, Marks, ReplyMode, Run, Slice, slowlog, stats,
-    table,
+    Args, Call, Command, Configuring, Effect, Error, Host, Marks, ReplyMode, Run, Slice, slowlog, stats, table,
 };
 use fail::fail_point;
 use resp::{Encoder, Span};
@@ -140,6 +139,7 @@ impl Connection {
             }
         };
         state.upcoming = upcoming;
+        self.count_reads(shard, state);
         let used = state.parser.position();
         let mut held = None;
         if slice.crosses() || held_spans.is_some() {
@@ -159,7 +159,7 @@ impl Connection {
     fn take_held(self: &Rc<Self>, shard: &Rc<Shard>, state: &mut State, slice: &mut Slice, held: HeldCommand) -> Stop {
         slice.spans = held.spans;
         let buf: Bytes = held.buf;
-        let command = Upcoming { first: 0, count: slice.spans.len(), end: 0, command: None };
+        let command = Upcoming::find(&buf, slice, 0, 0);
         let verdict = self.look_at(shard, state, slice, &buf, &command);
         slice.seal(buf.clone());
         match verdict {
@@ -182,11 +182,10 @@ impl Connection {
         buf: &[u8],
         upcoming: &Upcoming,
     ) -> Verdict {
-        let first = upcoming.first;
         // Taken out so that the reply can be written to the slice meanwhile.
         let mut spans: Vec<Span> = std::mem::take(&mut state.spans);
         spans.clear();
-        spans.extend_from_slice(&slice.spans[first..first + upcoming.count]);
+        spans.extend_from_slice(&slice.spans[upcoming.first..upcoming.first + upcoming.count]);
         let args = Args::new(buf, &spans);
         let verdict = match admit(&args, state, upcoming.command) {
             Err((error, command)) => {
@@ -208,7 +207,7 @@ impl Connection {
                 Some(pause_ms) => Verdict::HoldFor(Duration::from_millis(pause_ms)),
                 None => self
                     .queue(shard, state, slice, command, &args)
-                    .unwrap_or_else(|| self.run_or_cross(shard, state, slice, command, &args, first)),
+                    .unwrap_or_else(|| self.run_or_cross(shard, state, slice, command, &args, upcoming)),
             },
         };
         state.spans = spans;
@@ -222,8 +221,12 @@ impl Connection {
         slice: &mut Slice,
         command: &'static Command,
         args: &Args<'_>,
-        first: usize,
+        upcoming: &Upcoming,
     ) -> Verdict {
+        if upcoming.key_at.is_none() {
+            // Whoever asks for the counters, or changes the session, finds them as they are.
+            self.count_reads(shard, state);
+        }
         let waits = slice.crosses();
         let Run::Session(handler) = command.run else {
             // Whoever may wait crosses alone, so that what was asked before is answered meanwhile. Whoever watches does, so that it is
@@ -236,18 +239,18 @@ impl Connection {
             if watches {
                 slice.watch.clone_from(&state.session.watch);
             }
-            self.note_command(shard, state, command);
             let nothing_under_way = !waits && state.outstanding.is_none();
-            if nothing_under_way && self.read_hot(shard, state, slice, command, args) {
+            if nothing_under_way && upcoming.key_at.is_some() && self.read_hot(shard, state, slice, command, args) {
                 return Verdict::Next;
             }
+            self.note_command(shard, state, command);
             let silent = state.session.reply_mode != ReplyMode::On;
             if state.session.reply_mode == ReplyMode::SkipNext {
                 state.session.reply_mode = ReplyMode::On;
             }
             slice.calls.push(Call::Run {
                 command,
-                first: first as u32,
+                first: upcoming.first as u32,
                 count: args.len() as u32,
                 db: state.session.db,
                 protocol: state.session.protocol,
@@ -289,9 +292,6 @@ impl Connection {
         command: &'static Command,
         args: &Args<'_>,
     ) -> bool {
-        if HotReads::key_of(command, args).is_none() {
-            return false;
-        }
         let clock = state.clock.unwrap_or_else(|| Clock::read(shard));
         let start = slice.literals.len();
         let mut reply = Encoder::new(&mut slice.literals, state.session.protocol);
@@ -307,13 +307,17 @@ impl Connection {
             state.session.reply_mode = ReplyMode::Skipping;
         }
         let ended = Instant::now();
-        self.answered_here(shard, state, slice, command, args, start, ended - clock.at);
+        let busy = ended - clock.at;
+        if !state.tally.is_of(command) {
+            self.count_reads(shard, state);
+        }
+        state.tally.add(command, busy, slice.literals.get(start) == Some(&b'-'));
+        self.reply_here(shard, state, slice, command, args, start, busy);
         state.clock = Some(Clock { at: ended, ..clock });
         true
     }
 
-    /// Counts a command whose reply lies in the literals from `start` on, and makes that a call. Returns whether the client does not
-    /// want to see it.
+    /// Counts a command whose reply lies in the literals from `start` on; see [`Connection::reply_here`].
     #[allow(clippy::too_many_arguments, reason = "what a command was, and where its answer lies")]
     pub(crate) fn answered_here(
         &self,
@@ -325,8 +329,22 @@ impl Connection {
         start: usize,
         busy: Duration,
     ) -> bool {
-        let failed = slice.literals.get(start) == Some(&b'-');
-        stats::count_call(command, busy, failed);
+        stats::count_call(command, busy, slice.literals.get(start) == Some(&b'-'));
+        self.reply_here(shard, state, slice, command, args, start, busy)
+    }
+
+    /// Makes the reply that lies in the literals from `start` on a call. Returns whether the client does not want to see it.
+    #[allow(clippy::too_many_arguments, reason = "what a command was, and where its answer lies")]
+    fn reply_here(
+        &self,
+        shard: &Shard,
+        state: &mut State,
+        slice: &mut Slice,
+        command: &'static Command,
+        args: &Args<'_>,
+        start: usize,
+        busy: Duration,
+    ) -> bool {
         self.note_slow(shard, state, command, args, busy);
         let silent = state.session.reply_mode != ReplyMode::On;
         if silent {
@@ -456,6 +474,15 @@ impl Connection {
             let at_unix = shard.common.now_us() / 1_000_000;
             slowlog::record(command, args, busy, at_unix, self.record.address(), &state.session.name);
         }
+    }
+
+    /// Counts the reads that were answered here.
+    fn count_reads(&self, shard: &Shard, state: &mut State) {
+        let Some((command, calls)) = state.tally.count() else { return };
+        shard.hot.count();
+        shard.common.metrics.commands.fetch_add(calls, Ordering::Relaxed);
+        self.record.commands.fetch_add(calls, Ordering::Relaxed);
+        self.record.note_command(table::index_of(command), state.session.db);
     }
 
     fn note_command(&self, shard: &Shard, state: &State, command: &'static Command) {

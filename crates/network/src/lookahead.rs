@@ -20,8 +20,24 @@ pub(crate) struct Upcoming {
     pub(crate) count: usize,
     /// Where it ends in the buffer.
     pub(crate) end: usize,
-    /// What it calls; None: that is to be found out, or is an error.
+    /// What it calls; None: an error.
     pub(crate) command: Option<&'static Command>,
+    /// Which argument is its key, if it is a read that memory may answer.
+    pub(crate) key_at: Option<usize>,
+}
+
+impl Upcoming {
+    /// The command whose arguments are the last of the slice's spans.
+    pub(crate) fn find(buf: &[u8], slice: &Slice, first: usize, end: usize) -> Upcoming {
+        let args = Args::new(buf, &slice.spans[first..]);
+        let command = table::resolve(&args).ok();
+        let key_at = command.and_then(|command| HotReads::key_at(command, &args));
+        Upcoming { first, count: args.len(), end, command, key_at }
+    }
+
+    fn key<'b>(&self, buf: &'b [u8], slice: &Slice) -> Option<&'b [u8]> {
+        buf.get(slice.spans.get(self.first + self.key_at?)?.range())
+    }
 }
 
 /// The time, read once for several commands.
@@ -51,32 +67,24 @@ pub(crate) fn find_commands(
     let nothing_under_way = !slice.crosses() && state.outstanding.is_none();
     let may_look_ahead = nothing_under_way && state.session.authenticated && state.session.queue.is_none();
     let limits = Limits { bulk_len_max, authenticated: state.session.authenticated, ..Limits::default() };
-    let mut reads = 0;
     loop {
         let first = slice.spans.len();
-        let count = match state.parser.next(buf, &limits, &mut slice.spans) {
-            Ok(Some(count)) => count,
+        match state.parser.next(buf, &limits, &mut slice.spans) {
+            Ok(Some(_)) => {}
             Ok(None) => break,
             // The parser tells it again, when what is before it was answered.
             Err(_) if !upcoming.is_empty() => break,
             Err(error) => return Err(error),
-        };
-        let args = Args::new(buf, &slice.spans[first..]);
-        let command = table::resolve(&args).ok();
-        let is_read = may_look_ahead && command.is_some_and(|command| HotReads::key_of(command, &args).is_some());
-        upcoming.push(Upcoming { first, count, end: state.parser.position(), command });
-        reads += usize::from(is_read);
-        let is_far = upcoming.len() == LOOK_AHEAD_MAX || state.parser.position() >= SLICE_BYTES_MAX;
-        if !is_read || is_far || !state.parser.is_at_array(buf) {
+        }
+        let found = Upcoming::find(buf, slice, first, state.parser.position());
+        let is_last = !may_look_ahead || found.key_at.is_none() || found.end >= SLICE_BYTES_MAX;
+        upcoming.push(found);
+        if is_last || upcoming.len() == LOOK_AHEAD_MAX || !state.parser.is_at_array(buf) {
             break;
         }
     }
-    if reads > 1 {
-        let keys = upcoming.iter().filter_map(|upcoming| {
-            let args = Args::new(buf, &slice.spans[upcoming.first..upcoming.first + upcoming.count]);
-            HotReads::key_of(upcoming.command?, &args)
-        });
-        shard.hot.look_ahead(state.session.db, keys);
+    if may_look_ahead && upcoming.len() > 1 {
+        shard.hot.look_ahead(state.session.db, upcoming.iter().filter_map(|upcoming| upcoming.key(buf, slice)));
     }
     Ok(())
 }
