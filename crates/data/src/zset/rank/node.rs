@@ -7,7 +7,7 @@ use crate::key::Parts;
 use crate::packed;
 use crate::tx::Tx;
 use crate::view::View;
-use crate::zset::layout::{self, Child, Children};
+use crate::zset::layout::{self, Child, Children, Turn};
 
 /// A node, read or to be written. Rows are given with their tag, boundaries are without.
 #[derive(Clone, Debug)]
@@ -43,6 +43,17 @@ impl Node {
         tx.put_record(Family::Scores, parts, &layout::index_key(level, &self.boundary), self.value);
     }
 
+    /// The way to a row, which is given with its tag.
+    pub(super) fn way_to(&self, row: &[u8]) -> Option<Turn<'_>> {
+        // The empty boundary is before every row, and before what is no row at all.
+        layout::way_to_row(&self.value, row.get(1..).unwrap_or(&[]))
+    }
+
+    /// The way to the row that has so many before it in the node.
+    pub(super) fn way_to_rank(&self, rank: u64) -> Option<Turn<'_>> {
+        layout::way_to_rank(&self.value, rank)
+    }
+
     pub(super) fn children(&self) -> Children<'_> {
         layout::children(&self.value)
     }
@@ -59,9 +70,7 @@ impl Node {
 
     /// The child that a row lies in.
     pub(super) fn child(&self, row: &[u8]) -> Option<Child<'_>> {
-        // The empty boundary is before every row, and before what is no row at all.
-        let name = row.get(1..).unwrap_or(&[]);
-        self.children().take_while(|child| child.boundary <= name).last()
+        self.way_to(row).map(|turn| turn.child)
     }
 
     /// Gives the last rows of the child that a row lies in to a new one.
