@@ -30,6 +30,10 @@ use std::ops::Range;
 
 use crate::packed;
 
+mod search;
+
+pub use search::{Turn, run_rows_below, way_to_rank, way_to_row};
+
 /// The longest body of a set that lies in its header, in bytes.
 pub const INLINE_LEN_MAX: usize = 1024;
 /// The tag of rows in `scores`; those of the index are above it.
@@ -225,90 +229,11 @@ fn child_at(node: &[u8], at: usize) -> Option<Child<'_>> {
     Some(Child { boundary, rows, bytes: at..behind })
 }
 
-/// Where in a node the way to a row goes on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Turn<'a> {
-    /// The child that the row lies in.
-    pub child: Child<'a>,
-    /// The rows of the children before it.
-    pub before: u64,
-    /// Where the child behind it begins, if there is one and it was looked at.
-    pub end: Option<&'a [u8]>,
-}
-
-/// The way in a node to a row, which is given without its tag: to the last child whose boundary is not above.
-pub fn way_to_row<'a>(node: &'a [u8], name: &[u8]) -> Option<Turn<'a>> {
-    let wanted = head(name, 0, name.len());
-    // The child that is looked at, and the one before it: where it lies, and its rows.
-    let (mut at, mut chosen, mut before, mut rows) = (1, None, 0u64, 0);
-    for _ in 0..*node.first()? {
-        let Some((len, begin)) = packed::number_at(node, at) else { break };
-        let len = len as usize;
-        // Nearly all boundaries differ in their first eight bytes, as those are the score's.
-        let word = head(node, begin, len);
-        if word > wanted || word == wanted && node.get(begin..begin.checked_add(len)?)? > name {
-            let end = child_at(node, at)?.boundary;
-            return Some(Turn { child: child_at(node, chosen?)?, before, end: Some(end) });
-        }
-        before = before.saturating_add(rows);
-        chosen = Some(at);
-        let Some((own, behind)) = packed::number_at(node, begin.checked_add(len)?) else { break };
-        (rows, at) = (own, behind);
-    }
-    Some(Turn { child: child_at(node, chosen?)?, before, end: None })
-}
-
-/// The way in a node to the row that has so many before it. None: the node has no more rows than that.
-pub fn way_to_rank(node: &[u8], rank: u64) -> Option<Turn<'_>> {
-    let (mut at, mut left) = (1, rank);
-    for _ in 0..*node.first()? {
-        let (len, begin) = packed::number_at(node, at)?;
-        let (rows, behind) = packed::number_at(node, begin.checked_add(len as usize)?)?;
-        if left < rows {
-            return Some(Turn { child: child_at(node, at)?, before: rank - left, end: None });
-        }
-        (at, left) = (behind, left - rows);
-    }
-    None
-}
-
-/// The first eight bytes of a string that lies in others, with zeros behind a shorter one: they order as strings do, as far as they differ.
-#[inline]
-fn head(bytes: &[u8], begin: usize, len: usize) -> u64 {
-    let word = match bytes.get(begin..).and_then(<[u8]>::first_chunk) {
-        Some(word) => u64::from_be_bytes(*word),
-        None => {
-            let mut word = [0; size_of::<u64>()];
-            word.iter_mut().zip(bytes.iter().skip(begin)).for_each(|(to, from)| *to = *from);
-            u64::from_be_bytes(word)
-        }
-    };
-    // What comes behind the string does not count.
-    if len < size_of::<u64>() { word & !(u64::MAX >> (8 * len)) } else { word }
-}
-
 /// Appends a row, as `scores` has it, to a run in memory (see `rank::runs`).
 pub fn push_run_row(into: &mut Vec<u8>, suffix: &[u8], value: &[u8]) {
     packed::push_number(into, suffix.len() as u64);
     into.push(if value == NEGATIVE_ZERO { ROW_OF_NEGATIVE_ZERO } else { ROW });
     into.extend_from_slice(suffix.get(1..).unwrap_or(&[]));
-}
-
-/// How many rows of such a run lie below one, which is given without its tag.
-pub fn run_rows_below(run: &[u8], name: &[u8]) -> u64 {
-    let wanted = head(name, 0, name.len());
-    let (mut at, mut below) = (0, 0);
-    while let Some((len, tag)) = packed::number_at(run, at) {
-        let (begin, end) = (tag + 1, tag.saturating_add(len as usize));
-        // Few rows have equal scores.
-        let word = head(run, begin, end.saturating_sub(begin));
-        if word > wanted || word == wanted && run.get(begin..end).is_none_or(|row| row >= name) {
-            break;
-        }
-        below += 1;
-        at = end;
-    }
-    below
 }
 
 /// Score and member of a string in such a run.
@@ -370,48 +295,6 @@ mod tests {
         assert_eq!(node, b"\x02\x00\x05\x02ab\xc8\x01");
         let read: Vec<_> = children(&node).map(|child| (child.boundary, child.rows, child.bytes)).collect();
         assert_eq!(read, [(&b""[..], 5, 1..3), (&b"ab"[..], 200, 3..8)]);
-    }
-
-    #[test]
-    fn the_way_to_a_row_and_to_a_rank_is_that_of_a_plain_search() {
-        // Long and short ones, some that others begin with, zeros, and numbers of rows of one, two and more bytes.
-        let mut names: Vec<Vec<u8>> =
-            vec![Vec::new(), b"\0".to_vec(), b"a".to_vec(), b"a\0".to_vec(), b"a\0\0".to_vec()];
-        names.extend((0..60u8).map(|n| [&b"abcdefgh"[..usize::from(n % 9)], &[n, 0, n]].concat()));
-        names.push(vec![b'x'; 200]);
-        names.sort();
-        names.dedup();
-        let rows = |n: usize| [0, 1, 127, 128, 20_000, 3_000_000][n % 6];
-        let mut node = vec![names.len() as u8];
-        names.iter().enumerate().for_each(|(n, name)| push_child(&mut node, name, rows(n)));
-        let all: Vec<_> = children(&node).collect();
-        assert_eq!(all.len(), names.len());
-        for name in
-            names.iter().flat_map(|name| [name.clone(), [name, &b"\0"[..]].concat(), [name, &b"z"[..]].concat()])
-        {
-            let at = all.iter().take_while(|child| *child.boundary <= *name).count() - 1;
-            let turn = way_to_row(&node, &name).expect("a way");
-            assert_eq!(turn.child, all[at], "{name:?}");
-            assert_eq!(turn.before, all[..at].iter().map(|child| child.rows).sum::<u64>());
-            assert_eq!(turn.end, all.get(at + 1).map(|next| next.boundary));
-        }
-        let mut before = 0;
-        for child in &all {
-            for rank in [before, before + child.rows / 2, before + child.rows.saturating_sub(1)] {
-                if child.rows > 0 {
-                    let turn = way_to_rank(&node, rank).expect("a way");
-                    assert_eq!((&turn.child, turn.before), (child, before));
-                }
-            }
-            before += child.rows;
-        }
-        assert_eq!(way_to_rank(&node, before), None);
-        let mut run = Vec::new();
-        for (n, name) in names.iter().enumerate() {
-            push_run_row(&mut run, &[&[ROW], &name[..]].concat(), if n % 2 == 0 { b"" } else { b"-" });
-            let behind = [name, &b"\0"[..]].concat();
-            assert_eq!((run_rows_below(&run, name), run_rows_below(&run, &behind)), (n as u64, n as u64 + 1));
-        }
     }
 
     #[test]

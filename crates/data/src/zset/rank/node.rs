@@ -1,6 +1,6 @@
 //! One node of the counted index: its children as bytes, changed in place.
 
-use engine::Family;
+use engine::{Family, RecordValue, Value};
 
 use crate::error::Result;
 use crate::key::Parts;
@@ -15,6 +15,8 @@ pub(super) struct Node {
     /// Where it begins; part of its key.
     pub(super) boundary: Vec<u8>,
     value: Vec<u8>,
+    /// As it is on disk, if it was read from there, or from what is known to be there.
+    stored: Option<RecordValue>,
 }
 
 /// A child, by where its number of rows ends in the node's value.
@@ -29,18 +31,23 @@ impl Node {
     pub(super) fn of(boundary: Vec<u8>, children: &[(Vec<u8>, u64)]) -> Node {
         let mut value = vec![children.len() as u8];
         children.iter().for_each(|(boundary, rows)| layout::push_child(&mut value, boundary, *rows));
-        Node { boundary, value }
+        Node { boundary, value, stored: None }
     }
 
     /// The node of a boundary, which has to be there.
     pub(super) fn read(view: &View<'_>, parts: Parts, level: u8, boundary: Vec<u8>) -> Result<Node> {
         let value = view.record_in(Family::Scores, parts, &layout::index_key(level, &boundary))?;
-        let value = value.ok_or_else(|| parts.unreadable())?.to_vec();
-        Ok(Node { boundary, value })
+        let value = value.ok_or_else(|| parts.unreadable())?;
+        let stored = match &value {
+            Value::Batch(_) => None,
+            Value::Shared(record) => Some(record.clone()),
+            Value::Pinned(bytes) => Some(bytes[..].into()),
+        };
+        Ok(Node { boundary, value: value.to_vec(), stored })
     }
 
     pub(super) fn put(self, tx: &mut Tx<'_>, parts: Parts, level: u8) {
-        tx.put_record(Family::Scores, parts, &layout::index_key(level, &self.boundary), self.value);
+        tx.patch_score(parts, &layout::index_key(level, &self.boundary), self.value, self.stored);
     }
 
     /// The way to a row, which is given with its tag.
@@ -115,7 +122,7 @@ impl Node {
         value.extend_from_slice(&self.value[bytes.start..]);
         self.value.truncate(bytes.start);
         self.value[0] = kept as u8;
-        Some(Node { boundary, value })
+        Some(Node { boundary, value, stored: None })
     }
 
     /// Gives a child another number of rows.
