@@ -30,6 +30,8 @@ use std::ops::Range;
 
 use crate::packed;
 
+// By its path, as the fuzz targets have this file by its own.
+#[path = "layout/search.rs"]
 mod search;
 
 pub use search::{Turn, run_rows_below, way_to_rank, way_to_row};
