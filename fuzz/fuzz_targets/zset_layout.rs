@@ -41,6 +41,14 @@ fuzz_target!(|input: (f64, f64, &[u8], &[u8])| {
     }
     let read = layout::children(&node).map(|child| (child.boundary.to_vec(), child.rows));
     assert!(read.eq(layout::children(one).map(|child| (child.boundary.to_vec(), child.rows))));
+    if let Some(turn) = layout::way_to_row(one, other) {
+        assert!(turn.child.bytes.end <= one.len() && turn.child.boundary <= other);
+        assert!(turn.end.is_none_or(|end| end > other));
+    }
+    if let Some(turn) = layout::way_to_rank(one, u64::from(a.to_bits() as u16)) {
+        assert!(turn.before <= u64::from(a.to_bits() as u16) && turn.child.bytes.end <= one.len());
+    }
+    assert!(layout::run_rows_below(one, other) <= one.len() as u64);
 
     if a.is_nan() || b.is_nan() {
         return;

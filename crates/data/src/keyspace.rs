@@ -18,7 +18,9 @@ use crate::set::Pools;
 use crate::watch::Watches;
 
 /// The version of everything this crate writes to disk. Any other is refused.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
+/// The version before, which had nodes of sorted sets' indexes as wholes only.
+const FORMAT_VERSION_BEFORE: u32 = 1;
 /// Versions of values are reserved on disk in blocks of this many, so that none is used twice
 /// after a crash and not every new value costs a write.
 const VERSION_BLOCK: u64 = 1 << 20;
@@ -167,6 +169,8 @@ impl Keyspace {
         match get(FORMAT)? {
             None => initialise(&mut pending)?,
             Some(found) if found == FORMAT_VERSION.to_be_bytes() => {}
+            // What it has is read as it is; what is written from now on, an older program would not read.
+            Some(found) if found == FORMAT_VERSION_BEFORE.to_be_bytes() => put_format(&mut pending),
             Some(found) => {
                 let text = format!("format version {found:?} is not {FORMAT_VERSION}, which this program reads");
                 return Err(Error::BadRecord(text));
@@ -344,12 +348,16 @@ fn unix_ms() -> u64 {
     u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
 }
 
+fn put_format(pending: &mut Pending) {
+    pending.put(Family::Meta, FORMAT.to_vec(), FORMAT_VERSION.to_be_bytes().to_vec());
+}
+
 fn initialise(pending: &mut Pending) -> Result<()> {
     // The seed only has to differ between databases, so that nobody can aim at one hash value.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos());
     let address = std::ptr::from_ref(pending) as usize;
     let seed = xxhash_rust::xxh3::xxh3_64(format!("{now} {} {address}", std::process::id()).as_bytes());
-    pending.put(Family::Meta, FORMAT.to_vec(), FORMAT_VERSION.to_be_bytes().to_vec());
+    put_format(pending);
     pending.put(Family::Meta, SEED.to_vec(), seed.to_be_bytes().to_vec());
     pending.put(Family::Meta, NEXT_SPACE.to_vec(), 1u32.to_be_bytes().to_vec());
     pending.put(Family::Meta, NEXT_VERSION.to_vec(), 1u64.to_be_bytes().to_vec());
@@ -365,3 +373,6 @@ fn u64_of(name: &[u8], record: Option<Vec<u8>>) -> Result<u64> {
     let bytes = record.and_then(|r| <[u8; 8]>::try_from(r).ok());
     bytes.map(u64::from_be_bytes).ok_or_else(|| Error::BadRecord(String::from_utf8_lossy(name).into_owned()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,6 +32,23 @@ pub fn push_number(into: &mut Vec<u8>, mut number: u64) {
     into.push(number as u8);
 }
 
+/// The LEB128 number at a place, and the place behind it.
+#[inline]
+pub fn number_at(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
+    let first = *bytes.get(at)?;
+    if first < 0x80 {
+        return Some((u64::from(first), at + 1));
+    }
+    // Numbers of rows have two bytes as often as one.
+    let second = *bytes.get(at + 1)?;
+    if second < 0x80 {
+        return Some((u64::from(first & 0x7f) | u64::from(second) << 7, at + 2));
+    }
+    let mut rest = bytes.get(at..)?;
+    let number = take_long_number(&mut rest)?;
+    Some((number, bytes.len() - rest.len()))
+}
+
 /// Takes a LEB128 number from the front.
 #[inline]
 pub fn take_number(bytes: &mut &[u8]) -> Option<u64> {

@@ -216,6 +216,12 @@ impl<'t> Tx<'t> {
         self.batch.pending_mut().put(family, element, value);
     }
 
+    /// Writes one record of a value in `scores` of which little changes; `stored` is how it was read, if not from the open batch.
+    pub(crate) fn patch_score(&mut self, parts: Parts, suffix: &[u8], value: Vec<u8>, stored: Option<RecordValue>) {
+        let element = key::element(self.space(), parts, suffix);
+        self.batch.pending_mut().patch(element, value, stored);
+    }
+
     /// Removes one record of a value, in a family of parts.
     pub(crate) fn delete_record(&mut self, family: Family, parts: Parts, suffix: &[u8]) {
         let element = key::element(self.space(), parts, suffix);

@@ -20,6 +20,7 @@ mod pending;
 mod record_value;
 mod records;
 mod recovery;
+mod splice;
 mod view;
 
 pub use error::{Error, OpenError};
@@ -29,5 +30,5 @@ pub use health::StallSample;
 pub use open::{Durability, Engine, EngineOptions, EngineStats, counter_value};
 pub use pending::Pending;
 pub use record_value::RecordValue;
-pub use records::{RecordKey, SlotId};
+pub use records::{KEY_INLINE_LEN, RecordKey, SlotId};
 pub use view::{Cursor, Direction, Record, Snapshot, Value, View};

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use fail::fail_point;
 use rust_rocksdb::checkpoint::Checkpoint;
@@ -19,6 +19,7 @@ use crate::pending::Pending;
 use crate::record_value::RecordValue;
 use crate::records::SlotId;
 use crate::recovery::{losses, open_error};
+use crate::splice;
 use crate::view::{Snapshot, View};
 
 /// Memtables that one flush merges into one file. The active one alone is written to, so it can be small enough to stay in
@@ -30,6 +31,11 @@ const MEMTABLES_MAX: i32 = 12;
 const LEVEL0_FILES: [i32; 3] = [8, 24, 40];
 /// The log's size, in write buffers, at which families that hold old parts of it are flushed. It bounds the replay at a start.
 const LOG_WRITE_BUFFERS: u64 = 32;
+
+/// Of two to the power of this many records that could be patched, one is written as a whole.
+const PATCHES_LOG2: u32 = 4;
+/// The golden ratio of 2^64: multiples of it are spread evenly, whatever the stride.
+const PATCHES_STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Sizes of the engine's buffers.
 #[derive(Clone, Debug)]
@@ -85,6 +91,8 @@ pub struct Engine {
     options: Options,
     cache: Cache,
     path: PathBuf,
+    /// Changes with each record that could be patched: an even distribution, with no pattern of a few records' length.
+    patches: AtomicU64,
     /// Set when a sync failed: see [`Error::Poisoned`].
     poisoned: AtomicBool,
     pub(crate) events: Arc<Events>,
@@ -108,6 +116,7 @@ impl Engine {
             options,
             cache,
             path: path.to_owned(),
+            patches: AtomicU64::new(0),
             poisoned: AtomicBool::new(false),
             events,
             losses: losses(path),
@@ -179,14 +188,32 @@ impl Engine {
         fail_point!("engine-write", |kind| Err(self.injected(kind.as_deref())));
         let handles = self.handles();
         let mut batch = WriteBatch::with_capacity_bytes(pending.dirty_bytes() + 64);
+        let bases = pending.bases();
+        let mut bases = &bases[..];
         pending.for_each_dirty(|family, key, value| match value {
-            Some(value) => batch.put_cf(handles.of(family), key, value),
+            Some(value) => match self.patch_of(&mut bases, family, key, value) {
+                Some(patch) => batch.merge_cf(handles.of(family), key, patch),
+                None => batch.put_cf(handles.of(family), key, value),
+            },
             None => batch.delete_cf(handles.of(family), key),
         });
         for (key, delta) in pending.merges() {
             batch.merge_cf(handles.of(Family::Meta), key, delta.to_be_bytes());
         }
         self.db.write_opt(&batch, options).map_err(|error| self.write_failed(error))
+    }
+
+    /// What to write of a record instead of all of it. `bases` are those of the keys that come: those of the ones before are taken away.
+    fn patch_of(&self, bases: &mut &[(&[u8], &[u8])], family: Family, key: &[u8], value: &[u8]) -> Option<Vec<u8>> {
+        if family != Family::Scores || bases.is_empty() {
+            return None;
+        }
+        let passed = bases.iter().take_while(|(of, _)| *of < key).count();
+        *bases = &bases[passed..];
+        let (_, base) = bases.first().filter(|(of, _)| *of == key)?;
+        // A record is written as a whole now and then, so that few patches are to be put together where it is read.
+        let turn = self.patches.fetch_add(PATCHES_STEP, Ordering::Relaxed);
+        if turn.leading_zeros() >= PATCHES_LOG2 { None } else { splice::between(base, value) }
     }
 
     /// Syncs everything committed so far to the device.
@@ -374,6 +401,9 @@ fn family_options(family: Family, settings: &EngineOptions, cache: &Cache) -> Op
     }
     if family == Family::Meta {
         options.set_merge_operator_associative("counter", add_up);
+    }
+    if family == Family::Scores {
+        options.set_merge_operator("splice", splice::merge, splice::merge_patches);
     }
     options
 }

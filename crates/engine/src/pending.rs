@@ -41,6 +41,8 @@ pub struct Pending {
     expires: Overlay,
     /// Additions to counters in [`Family::Meta`].
     merges: Vec<(Vec<u8>, i64)>,
+    /// Records of [`Family::Scores`] as they are on disk, of which the batch may change little.
+    bases: Vec<(Vec<u8>, RecordValue)>,
     journal: Vec<Undo>,
     dirty_count: usize,
     size_bytes: usize,
@@ -62,6 +64,16 @@ impl Pending {
     /// Sets a record.
     pub fn put(&mut self, family: Family, key: Vec<u8>, value: Vec<u8>) {
         self.write(family, key, Some(value));
+    }
+
+    /// Sets a record of [`Family::Scores`] of which little changes, as a rule; `base` is what is on disk, where the batch had nothing of it yet.
+    /// What the commit writes of it then may be no more than what differs.
+    pub fn patch(&mut self, key: Vec<u8>, value: Vec<u8>, base: Option<RecordValue>) {
+        if let Some(base) = base {
+            // What is on disk stays there until the commit: an undo has nothing to take back.
+            self.bases.push((key.clone(), base));
+        }
+        self.put(Family::Scores, key, value);
     }
 
     /// Removes a record.
@@ -175,6 +187,7 @@ impl Pending {
             self.overlay_mut(family).clear();
         }
         self.merges.clear();
+        self.bases.clear();
         self.journal.clear();
         self.dirty_count = 0;
         self.size_bytes = 0;
@@ -270,6 +283,13 @@ impl Pending {
     /// The records of an iterable family that the commit writes, in key order; None: deleted.
     pub fn written(&self, family: Family) -> impl ExactSizeIterator<Item = (&[u8], Option<&[u8]>)> {
         self.overlay(family).iter().map(|(key, value)| (key.as_slice(), value.as_deref()))
+    }
+
+    /// The records that [`Pending::patch`] was told of, as they are on disk, in the order of their keys.
+    pub(crate) fn bases(&self) -> Vec<(&[u8], &[u8])> {
+        let mut bases: Vec<(&[u8], &[u8])> = self.bases.iter().map(|(key, base)| (&key[..], &**base)).collect();
+        bases.sort_unstable_by_key(|(key, _)| *key);
+        bases
     }
 
     pub(crate) fn merges(&self) -> &[(Vec<u8>, i64)] {

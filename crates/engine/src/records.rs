@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use crate::record_value::RecordValue;
 
 /// Bytes of a record key that need no allocation of their own.
-const KEY_INLINE_LEN: usize = 40;
+pub const KEY_INLINE_LEN: usize = 40;
 /// Slots whose memory is kept for the next batch.
 const SLOTS_KEPT: usize = 4096;
 

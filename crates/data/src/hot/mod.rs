@@ -19,7 +19,7 @@ mod shard;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use engine::{Family, Pending, RecordKey, RecordValue, SlotId};
+use engine::{Family, KEY_INLINE_LEN, Pending, RecordKey, RecordValue, SlotId};
 use parking_lot::Mutex;
 
 use crate::key::{self, Parts, SpaceId};
@@ -112,7 +112,16 @@ fn part_tag(family: Family, suffix: &[u8]) -> Option<u8> {
 }
 
 fn tagged(tag: u8, prefix: &[u8], suffix: &[u8]) -> RecordKey {
-    let mut key = RecordKey::with_capacity(1 + prefix.len() + suffix.len());
+    let begin = 1 + prefix.len();
+    let len = begin + suffix.len();
+    let mut short = [0; KEY_INLINE_LEN];
+    if let Some(bytes) = short.get_mut(..len) {
+        bytes[0] = tag;
+        bytes[1..begin].copy_from_slice(prefix);
+        bytes[begin..].copy_from_slice(suffix);
+        return RecordKey::from_buf_and_len(short, len);
+    }
+    let mut key = RecordKey::with_capacity(len);
     key.push(tag);
     key.extend_from_slice(prefix);
     key.extend_from_slice(suffix);

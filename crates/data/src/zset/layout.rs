@@ -30,6 +30,12 @@ use std::ops::Range;
 
 use crate::packed;
 
+// By its path, as the fuzz targets have this file by its own.
+#[path = "layout/search.rs"]
+mod search;
+
+pub use search::{Turn, run_rows_below, way_to_rank, way_to_row};
+
 /// The longest body of a set that lies in its header, in bytes.
 pub const INLINE_LEN_MAX: usize = 1024;
 /// The tag of rows in `scores`; those of the index are above it.
@@ -207,17 +213,22 @@ pub fn push_child(into: &mut Vec<u8>, boundary: &[u8], rows: u64) {
 impl<'a> Iterator for Children<'a> {
     type Item = Child<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Child<'a>> {
         self.left = self.left.checked_sub(1)?;
-        let mut rest = self.value.get(self.at..)?;
-        let len = usize::try_from(packed::take_number(&mut rest)?).ok()?;
-        let (boundary, after) = rest.split_at_checked(len)?;
-        rest = after;
-        let rows = packed::take_number(&mut rest)?;
-        let bytes = self.at..self.value.len() - rest.len();
-        self.at = bytes.end;
-        Some(Child { boundary, rows, bytes })
+        let child = child_at(self.value, self.at)?;
+        self.at = child.bytes.end;
+        Some(child)
     }
+}
+
+#[inline]
+fn child_at(node: &[u8], at: usize) -> Option<Child<'_>> {
+    let (len, begin) = packed::number_at(node, at)?;
+    let end = begin.checked_add(usize::try_from(len).ok()?)?;
+    let boundary = node.get(begin..end)?;
+    let (rows, behind) = packed::number_at(node, end)?;
+    Some(Child { boundary, rows, bytes: at..behind })
 }
 
 /// Appends a row, as `scores` has it, to a run in memory (see `rank::runs`).
@@ -328,6 +339,10 @@ mod tests {
             decode_entry(&bytes);
             decode_run_row(&bytes);
             children(&bytes).for_each(drop);
+            let (bytes, name) = bytes.split_at(bytes.len() / 2);
+            way_to_row(bytes, name);
+            way_to_rank(bytes, name.len() as u64);
+            run_rows_below(bytes, name);
         }
     }
 }

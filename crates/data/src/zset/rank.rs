@@ -144,15 +144,9 @@ pub(crate) fn seek(view: &View<'_>, parts: Parts, shape: &Shape, rank: u64) -> R
     let (mut boundary, mut left) = (Vec::new(), rank);
     for level in (1..=shape.height).rev() {
         let node = Node::read(view, parts, level, boundary)?;
-        let mut found = None;
-        for child in node.children() {
-            if left < child.rows {
-                found = Some(child.boundary.to_vec());
-                break;
-            }
-            left -= child.rows;
-        }
-        boundary = found.ok_or_else(|| parts.unreadable())?;
+        let turn = node.way_to_rank(left).ok_or_else(|| parts.unreadable())?;
+        left -= turn.before;
+        boundary = turn.child.boundary.to_vec();
     }
     Ok((first_row(shape, &boundary), left))
 }
@@ -218,17 +212,12 @@ impl Path {
         let mut path = Path { steps: Vec::with_capacity(usize::from(shape.height)), begin: Vec::new(), end: None };
         for level in (1..=shape.height).rev() {
             let node = Node::read(view, parts, level, std::mem::take(&mut path.begin))?;
-            let mut chosen = None;
-            for child in node.children() {
-                if *child.boundary > row[1..] {
-                    path.end = Some(child.boundary.to_vec());
-                    break;
-                }
-                chosen = Some(child);
+            let turn = node.way_to(row).ok_or_else(|| parts.unreadable())?;
+            if let Some(end) = turn.end {
+                path.end = Some(end.to_vec());
             }
-            let chosen = chosen.ok_or_else(|| parts.unreadable())?;
-            path.begin = chosen.boundary.to_vec();
-            let child = Place { end: chosen.bytes.end, rows: chosen.rows };
+            path.begin = turn.child.boundary.to_vec();
+            let child = Place { end: turn.child.bytes.end, rows: turn.child.rows };
             path.steps.push(Step { node, child });
         }
         Ok(path)

@@ -1,13 +1,13 @@
 //! One node of the counted index: its children as bytes, changed in place.
 
-use engine::Family;
+use engine::{Family, RecordValue, Value};
 
 use crate::error::Result;
 use crate::key::Parts;
 use crate::packed;
 use crate::tx::Tx;
 use crate::view::View;
-use crate::zset::layout::{self, Child, Children};
+use crate::zset::layout::{self, Child, Children, Turn};
 
 /// A node, read or to be written. Rows are given with their tag, boundaries are without.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub(super) struct Node {
     /// Where it begins; part of its key.
     pub(super) boundary: Vec<u8>,
     value: Vec<u8>,
+    /// As it is on disk, if it was read from there, or from what is known to be there.
+    stored: Option<RecordValue>,
 }
 
 /// A child, by where its number of rows ends in the node's value.
@@ -29,18 +31,34 @@ impl Node {
     pub(super) fn of(boundary: Vec<u8>, children: &[(Vec<u8>, u64)]) -> Node {
         let mut value = vec![children.len() as u8];
         children.iter().for_each(|(boundary, rows)| layout::push_child(&mut value, boundary, *rows));
-        Node { boundary, value }
+        Node { boundary, value, stored: None }
     }
 
     /// The node of a boundary, which has to be there.
     pub(super) fn read(view: &View<'_>, parts: Parts, level: u8, boundary: Vec<u8>) -> Result<Node> {
         let value = view.record_in(Family::Scores, parts, &layout::index_key(level, &boundary))?;
-        let value = value.ok_or_else(|| parts.unreadable())?.to_vec();
-        Ok(Node { boundary, value })
+        let value = value.ok_or_else(|| parts.unreadable())?;
+        let stored = match &value {
+            Value::Batch(_) => None,
+            Value::Shared(record) => Some(record.clone()),
+            Value::Pinned(bytes) => Some(bytes[..].into()),
+        };
+        Ok(Node { boundary, value: value.to_vec(), stored })
     }
 
     pub(super) fn put(self, tx: &mut Tx<'_>, parts: Parts, level: u8) {
-        tx.put_record(Family::Scores, parts, &layout::index_key(level, &self.boundary), self.value);
+        tx.patch_score(parts, &layout::index_key(level, &self.boundary), self.value, self.stored);
+    }
+
+    /// The way to a row, which is given with its tag.
+    pub(super) fn way_to(&self, row: &[u8]) -> Option<Turn<'_>> {
+        // The empty boundary is before every row, and before what is no row at all.
+        layout::way_to_row(&self.value, row.get(1..).unwrap_or(&[]))
+    }
+
+    /// The way to the row that has so many before it in the node.
+    pub(super) fn way_to_rank(&self, rank: u64) -> Option<Turn<'_>> {
+        layout::way_to_rank(&self.value, rank)
     }
 
     pub(super) fn children(&self) -> Children<'_> {
@@ -59,9 +77,7 @@ impl Node {
 
     /// The child that a row lies in.
     pub(super) fn child(&self, row: &[u8]) -> Option<Child<'_>> {
-        // The empty boundary is before every row, and before what is no row at all.
-        let name = row.get(1..).unwrap_or(&[]);
-        self.children().take_while(|child| child.boundary <= name).last()
+        self.way_to(row).map(|turn| turn.child)
     }
 
     /// Gives the last rows of the child that a row lies in to a new one.
@@ -106,7 +122,7 @@ impl Node {
         value.extend_from_slice(&self.value[bytes.start..]);
         self.value.truncate(bytes.start);
         self.value[0] = kept as u8;
-        Some(Node { boundary, value })
+        Some(Node { boundary, value, stored: None })
     }
 
     /// Gives a child another number of rows.

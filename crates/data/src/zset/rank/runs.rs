@@ -15,6 +15,9 @@ use crate::view::View;
 use crate::zset::layout::{self, Shape};
 use crate::zset::read::Visit;
 
+/// Room for a level and the boundary of a run, of which few are longer: a place, and some of a name where scores are equal.
+const BOUNDARY_LEN_EXPECTED: usize = 32;
+
 /// What is looked for in the index.
 #[derive(Clone, Copy, Debug)]
 enum Target<'a> {
@@ -37,8 +40,7 @@ struct Run {
 pub(crate) fn count_before(view: &View<'_>, parts: Parts, shape: &Shape, bound: &[u8]) -> Result<u64> {
     let run = find(view, parts, shape, Target::Row(bound))?;
     let rows = rows(view, parts, shape, &run)?;
-    let below = packed::strings(&rows).take_while(|row| row[1..] < bound[1..]).count();
-    Ok(run.before + below as u64)
+    Ok(run.before + layout::run_rows_below(&rows, bound.get(1..).unwrap_or(&[])))
 }
 
 /// Visits the rows of these ranks, which are there; from the last one backwards where `reverse`.
@@ -91,27 +93,20 @@ fn visit_all<'r>(rows: impl Iterator<Item = &'r [u8]>, visit: &mut dyn FnMut(&[u
 
 /// The run in which something lies.
 fn find(view: &View<'_>, parts: Parts, shape: &Shape, target: Target<'_>) -> Result<Run> {
-    let mut run = Run { begin: vec![shape.height], before: 0, rows: shape.count };
+    let mut run = Run { begin: Vec::with_capacity(BOUNDARY_LEN_EXPECTED), before: 0, rows: shape.count };
+    run.begin.push(shape.height);
     for level in (0..shape.height).rev() {
         let node = view.piece(Family::Scores, parts, &run.begin)?.ok_or_else(|| parts.unreadable())?;
-        let mut chosen: Option<layout::Child<'_>> = None;
-        for child in layout::children(&node) {
-            let before = run.before + chosen.as_ref().map_or(0, |chosen| chosen.rows);
-            let is_beyond = match target {
-                Target::Row(row) => *child.boundary > row[1..],
-                Target::Rank(rank) => chosen.is_some() && rank < before,
-            };
-            if is_beyond {
-                break;
-            }
-            run.before = before;
-            chosen = Some(child);
-        }
-        let chosen = chosen.ok_or_else(|| parts.unreadable())?;
+        let turn = match target {
+            Target::Row(row) => layout::way_to_row(&node, row.get(1..).unwrap_or(&[])),
+            Target::Rank(rank) => layout::way_to_rank(&node, rank - run.before),
+        };
+        let turn = turn.ok_or_else(|| parts.unreadable())?;
+        run.before += turn.before;
         run.begin.clear();
         run.begin.push(level);
-        run.begin.extend_from_slice(chosen.boundary);
-        run.rows = chosen.rows;
+        run.begin.extend_from_slice(turn.child.boundary);
+        run.rows = turn.child.rows;
     }
     Ok(run)
 }
