@@ -51,8 +51,8 @@ pub struct HotReads {
 impl HotReads {
     /// Which argument of a command is the key that it reads, if it is one that may be answered here.
     pub fn key_at(command: &Command, args: &Args<'_>) -> Option<usize> {
-        const UNFIT: [Marks; 3] = [Marks::LONG, Marks::BLOCKING, Marks::SETTLED];
-        if !matches!(command.run, Run::Read(_)) || UNFIT.into_iter().any(|mark| command.marks.has(mark)) {
+        let is_unfit = [Marks::LONG, Marks::SETTLED].into_iter().any(|mark| command.marks.has(mark));
+        if !matches!(command.run, Run::Read(_)) || is_unfit || command.may_wait(args) {
             return None;
         }
         let (mut keys, mut at) = (0, 0);
