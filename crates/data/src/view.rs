@@ -332,19 +332,26 @@ impl<'v> View<'v> {
         Ok(PartCursor { prefix: key::element_prefix(space, parts), inner })
     }
 
-    /// The same for several short ways forward between two suffixes: it begins at a third, and can be sought.
-    pub(crate) fn records_from(
+    /// The same of elements, forwards, for several short ways between two suffixes: the cursor, which is made if there is none yet, goes to the
+    /// first record at or after a third one, and ends where it ends.
+    pub(crate) fn seek_records<'c>(
         &self,
-        family: Family,
+        cursor: &'c mut Option<PartCursor<'v>>,
         parts: Parts,
         (from, to): (&[u8], Option<&[u8]>),
         at: &[u8],
-    ) -> Result<PartCursor<'v>> {
-        let space = self.space();
-        let from = key::element(space, parts, from);
-        let to = to.map_or_else(|| key::element_end(space, parts), |to| key::element(space, parts, to));
-        let mut cursor =
-            PartCursor { prefix: key::element_prefix(space, parts), inner: self.engine()?.seeker(family, &from, &to) };
+    ) -> Result<&'c mut PartCursor<'v>> {
+        let made = match cursor.take() {
+            Some(cursor) => cursor,
+            None => {
+                let space = self.space();
+                let from = key::element(space, parts, from);
+                let to = to.map_or_else(|| key::element_end(space, parts), |to| key::element(space, parts, to));
+                let inner = self.engine()?.seeker(Family::Elements, &from, &to);
+                PartCursor { prefix: key::element_prefix(space, parts), inner }
+            }
+        };
+        let cursor = cursor.insert(made);
         cursor.seek(at);
         Ok(cursor)
     }

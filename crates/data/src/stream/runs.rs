@@ -16,9 +16,9 @@
 //! to ids that were given before, ends the *generation*: a number at random that the hot tier has for the stream. Runs of another are worth
 //! nothing, and where there is none, the next read but one makes runs anew.
 
-use engine::{Direction, Family, Value};
+use engine::{Direction, Value};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::packed;
 use crate::tx::Tx;
 use crate::view::{PartCursor, View};
@@ -211,15 +211,9 @@ impl<'r, 'v> Runs<'r, 'v> {
 
     /// A cursor whose next record is that of the first entry from an id on.
     fn cursor_at(&mut self, from: StreamId) -> Result<&mut PartCursor<'v>> {
-        let from = layout::entry_suffix(from);
-        if let Some(cursor) = &mut self.cursor {
-            cursor.seek(&from);
-        } else {
-            let (first, end) = (layout::entry_suffix(StreamId::MIN), layout::after_entry(StreamId::MAX));
-            self.cursor =
-                Some(self.view.records_from(Family::Elements, self.stream.parts, (&first, Some(&end)), &from)?);
-        }
-        self.cursor.as_mut().ok_or(Error::NotHot)
+        let (first, end) = (layout::entry_suffix(StreamId::MIN), layout::after_entry(StreamId::MAX));
+        let (view, parts, at) = (self.view, self.stream.parts, layout::entry_suffix(from));
+        view.seek_records(&mut self.cursor, parts, (&first, Some(&end)), &at)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::super::{Bound, Trim, add, delete, find, set_last_id, trim};
 use super::*;
+use crate::error::Error;
 use crate::testing::Db;
 
 const KEY: &[u8] = b"stream";
