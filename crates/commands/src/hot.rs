@@ -10,6 +10,7 @@ use resp::Encoder;
 
 use crate::args::Args;
 use crate::command::{Command, Marks, Run};
+use crate::elements;
 use crate::error::{Error, Result};
 
 /// Recently used records, for threads that may not wait.
@@ -51,8 +52,8 @@ pub struct HotReads {
 impl HotReads {
     /// Which argument of a command is the key that it reads, if it is one that may be answered here.
     pub fn key_at(command: &Command, args: &Args<'_>) -> Option<usize> {
-        const UNFIT: [Marks; 3] = [Marks::LONG, Marks::BLOCKING, Marks::SETTLED];
-        if !matches!(command.run, Run::Read(_)) || UNFIT.into_iter().any(|mark| command.marks.has(mark)) {
+        let is_unfit = [Marks::LONG, Marks::SETTLED].into_iter().any(|mark| command.marks.has(mark));
+        if !matches!(command.run, Run::Read(_)) || is_unfit || command.may_wait(args) {
             return None;
         }
         let (mut keys, mut at) = (0, 0);
@@ -60,10 +61,16 @@ impl HotReads {
         (keys == 1).then_some(at)
     }
 
-    /// Looks up the keys of reads of a database that will be run next, in their order: together, so that the processor
-    /// waits for the memory of all at once.
-    pub fn look_ahead<'k>(&self, db: u16, keys: impl Iterator<Item = &'k [u8]>) {
-        self.ahead.look_up(&self.keyspace, db, keys);
+    /// The member or field of its key that such a command is about, if there is one.
+    pub fn element_of<'a>(command: &Command, args: &Args<'a>) -> Option<&'a [u8]> {
+        let mut asked = elements::asked(command, args)?;
+        asked.next().filter(|_| asked.next().is_none())
+    }
+
+    /// Looks up the keys of reads of a database that will be run next, in their order, and the elements that they are about: together, so that the
+    /// processor waits for the memory of all at once.
+    pub fn look_ahead<'k>(&self, db: u16, reads: impl Iterator<Item = (&'k [u8], Option<&'k [u8]>)> + Clone) {
+        self.ahead.look_up(&self.keyspace, db, reads);
     }
 
     /// Runs a command that [`HotReads::key_at`] has found the key of, at a time (Unix ms), if what it reads is in the hot tier; None: it has to
@@ -174,8 +181,17 @@ mod tests {
         assert_eq!(reply_at(&db, "HGET h b", START_MS + 1001), None);
         db.run(&format!("HSET h c {}", "x".repeat(2000)));
         db.commit();
-        assert_eq!(reply(&db, "HGET h b"), None);
+        assert_eq!(reply(&db, "HGET h b").as_deref(), Some("$1\r\n2\r\n"));
+        assert_eq!(reply(&db, "HEXISTS h c").as_deref(), Some(":1\r\n"));
+        assert_eq!(reply(&db, "HGET h d"), None, "whether it is absent is not known in memory");
+        assert_eq!(reply(&db, "HMGET h b c"), None, "two fields may be of different times");
         assert_eq!(reply(&db, "HLEN h").as_deref(), Some(":3\r\n"));
+        db.run("HSET h b 3");
+        db.commit();
+        assert_eq!(reply(&db, "HGET h b").as_deref(), Some("$1\r\n3\r\n"));
+        db.run("HDEL h b");
+        db.commit();
+        assert_eq!(reply(&db, "HGET h b"), None);
     }
 
     /// A sorted set whose members have their numbers as scores.

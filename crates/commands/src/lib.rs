@@ -4,6 +4,7 @@
 //! arity checks, `COMMAND`, latches and statistics derive from that table and from nothing else. The
 //! variant of [`Run`] decides where a command runs. This crate has no runtime, no socket and no disk.
 
+pub mod elements;
 pub mod facts;
 pub mod slowlog;
 pub mod stats;

@@ -1,18 +1,22 @@
 //! The state of an open batch above the engine's: counts, and which space each database is.
 
-use engine::{Durability, Engine, Family, Pending, RecordKey, SlotId};
+use engine::{Durability, Engine, Family, Pending, RecordKey, RecordValue, SlotId};
 use hashbrown::HashSet;
 
 use crate::error::Result;
-use crate::header::Meta;
-use crate::hot::Lookups;
+use crate::header::{Kind, Meta};
+use crate::hot::{Ahead, Lookups};
 use crate::key::{self, SpaceId};
 use crate::keyspace::{Keyspace, is_database_record, keys_counter, volatile_counter};
+use crate::members;
 
 /// The room for a record that is kept from batch to batch, in bytes.
 const RECORD_KEPT_BYTES: usize = 64 << 10;
 /// How many prepared keys a command may leave out before the others count as not prepared.
 const PREPARED_WINDOW: usize = 4;
+
+/// Elements that are looked up ahead, at most: what was found stays in the processor's cache until it is asked for.
+const ELEMENTS_AHEAD_MAX: usize = 1024;
 
 /// By how much a batch changes the counts of a space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +43,8 @@ pub struct Batch {
     prepared: Vec<SlotId>,
     /// The first of them that was not asked for yet.
     prepared_next: usize,
+    /// Elements that they will ask for, likewise.
+    elements: Ahead,
     /// The key that was asked for last: commands ask for one key several times.
     last: Option<SlotId>,
     /// Where a record is put together; kept for its allocation.
@@ -167,6 +173,44 @@ impl Batch {
         keyspace.hot().remember(slots, &mut self.pending, &mut self.lookups);
     }
 
+    /// Locates a key that the batch may read. Its latch is held.
+    pub fn locate(&mut self, keyspace: &Keyspace, space: SpaceId, user_key: &[u8]) -> SlotId {
+        self.pending.locate(&key::record(space, key::position(keyspace.seed(), user_key), user_key))
+    }
+
+    /// Notes members or fields that a command of the turn will ask for, of a collection whose header is known and has its latch held. Commands
+    /// ask in the same order.
+    pub fn foresee<'m>(
+        &self,
+        keyspace: &Keyspace,
+        space: SpaceId,
+        slot: SlotId,
+        members: impl Iterator<Item = &'m [u8]>,
+    ) {
+        let header = self.pending.known(slot).flatten().and_then(Meta::decode);
+        let Some((Meta { kind: Kind::Hash | Kind::Set | Kind::Zset, parts: Some(parts), .. }, _)) = header else {
+            return;
+        };
+        for member in members.take(ELEMENTS_AHEAD_MAX.saturating_sub(self.elements.len())) {
+            self.elements.add_element(keyspace.hot(), space, parts, &members::suffix(keyspace.seed(), member));
+        }
+    }
+
+    /// Looks up what was foreseen, all of it together.
+    pub fn look_ahead(&self, engine: &Engine, keyspace: &Keyspace) -> Result<()> {
+        // With a single one the command's own lookup is as good.
+        if self.elements.len() < 2 {
+            self.elements.clear();
+            return Ok(());
+        }
+        self.elements.look_up_elements(keyspace.hot(), engine)
+    }
+
+    /// What was found ahead of an element.
+    pub(crate) fn foreseen(&self, part_key: &RecordKey) -> Option<Option<RecordValue>> {
+        self.elements.take_element(part_key)
+    }
+
     /// The slot of a key that a command of the turn asks for.
     pub(crate) fn slot(&mut self, keyspace: &Keyspace, space: SpaceId, user_key: &[u8]) -> SlotId {
         if let Some(slot) = self.last.filter(|&slot| self.is_of(slot, space, user_key)) {
@@ -237,6 +281,7 @@ impl Batch {
         self.reserved_version = None;
         self.prepared.clear();
         self.prepared_next = 0;
+        self.elements.clear();
         self.last = None;
         self.ready.clear();
         self.stale.clear();

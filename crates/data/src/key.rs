@@ -21,7 +21,7 @@ pub const SLOT_COUNT: u16 = 16384;
 /// Bytes before the user key in a record key.
 pub const PREFIX_LEN: usize = 10;
 /// Bytes before the suffix in the key of a part: space, slot, version.
-const ELEMENT_PREFIX_LEN: usize = 14;
+pub(crate) const ELEMENT_PREFIX_LEN: usize = 14;
 /// Bytes of the space, with which every key begins.
 const SPACE_LEN: usize = 4;
 /// One more than the greatest position.

@@ -21,13 +21,16 @@ const HASH_LEN: usize = 4;
 /// Members after which a walk looks whether somebody still waits for it.
 const MEMBERS_BETWEEN_CHECKS: usize = 1024;
 /// Members that one stretch of hashes has at most, on average, when one of them is drawn; at least half as many.
-const STRETCH_MEMBERS: u64 = 64;
-/// Members that no such stretch exceeds: with 64 on average, one of 10^12 does.
-const STRETCH_MEMBERS_MAX: u64 = 128;
+const STRETCH_MEMBERS: u64 = 16;
+/// Members that no such stretch exceeds: with 16 on average, one of 10^14 does.
+const STRETCH_MEMBERS_MAX: u64 = 56;
+/// The same where several are drawn at once.
+const LONG_STRETCH_MEMBERS: u64 = 64;
+const LONG_STRETCH_MEMBERS_MAX: u64 = 128;
 /// The same where one after the other is drawn and used up.
 const WIDE_STRETCH_MEMBERS: u64 = 512;
 const WIDE_STRETCH_MEMBERS_MAX: u64 = 704;
-/// Stretches that are drawn before it is given up; three are enough on average.
+/// Stretches that are drawn before it is given up; five are enough on average.
 const STRETCHES_DRAWN_MAX: usize = 1000;
 
 /// The suffix of a member's record.
@@ -78,23 +81,51 @@ pub fn walk(
 
 /// One of `total` members at random, all equally likely, with its value. None if it found none: the collection is
 /// empty, or `total` is far from the truth.
+pub fn draw(view: &View<'_>, parts: Parts, total: u64) -> Result<Option<Drawn>> {
+    Drawing::of(view, parts, total).draw()
+}
+
+/// A member that was drawn, and its value.
+pub type Drawn = (Vec<u8>, Vec<u8>);
+
+/// Draws members of a collection, each from all of them, whatever was drawn before.
 ///
 /// A stretch of the hashes is drawn, all of the same width, and a place in it; a place beyond its last member is drawn anew. So a
-/// member's chance does not depend on how far it is from its neighbours. About three short walks, whatever the size.
-pub fn draw(view: &View<'_>, parts: Parts, total: u64) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
-    let (turn, stretches) = (view.turn(), Stretches::of(total, STRETCH_MEMBERS, STRETCH_MEMBERS_MAX));
-    for _ in 0..STRETCHES_DRAWN_MAX {
-        let mut cursor = stretches.draw(view, parts)?;
-        let mut place = turn.random_below(stretches.places);
-        while let Some((suffix, value)) = cursor.next()? {
-            if place == 0 {
-                let Some((_, member)) = parse(suffix) else { return Err(parts.unreadable()) };
-                return Ok(Some((member.to_vec(), value.to_vec())));
-            }
-            place -= 1;
-        }
+/// member's chance does not depend on how far it is from its neighbours. About five walks over a dozen members, by one iterator, whatever the size.
+pub struct Drawing<'d, 'v> {
+    view: &'d View<'v>,
+    parts: Parts,
+    stretches: Stretches,
+    cursor: Option<PartCursor<'v>>,
+}
+
+impl<'d, 'v> Drawing<'d, 'v> {
+    /// Of a collection of `total` members.
+    pub fn of(view: &'d View<'v>, parts: Parts, total: u64) -> Drawing<'d, 'v> {
+        let stretches = Stretches::of(total, STRETCH_MEMBERS, STRETCH_MEMBERS_MAX);
+        Drawing { view, parts, stretches, cursor: None }
     }
-    Ok(None)
+
+    /// One of the members. None as for [`draw`].
+    pub fn draw(&mut self) -> Result<Option<Drawn>> {
+        let (turn, parts) = (self.view.turn(), self.parts);
+        for _ in 0..STRETCHES_DRAWN_MAX {
+            let stretch = self.stretches.draw(self.view);
+            let mut place = turn.random_below(self.stretches.places);
+            let cursor = stretch.begin(self.view, parts, &mut self.cursor)?;
+            while let Some((suffix, value)) = cursor.next()? {
+                let (hash, member) = parse(suffix).ok_or_else(|| parts.unreadable())?;
+                if !stretch.has(hash) {
+                    break;
+                }
+                if place == 0 {
+                    return Ok(Some((member.to_vec(), value.to_vec())));
+                }
+                place -= 1;
+            }
+        }
+        Ok(None)
+    }
 }
 
 #[cfg(test)]
@@ -105,15 +136,19 @@ mod tests;
 pub fn draw_neighbours(view: &View<'_>, parts: Parts, total: u64, are_used_up: bool) -> Result<Vec<Vec<u8>>> {
     let (members, members_max) = match are_used_up {
         true => (WIDE_STRETCH_MEMBERS, WIDE_STRETCH_MEMBERS_MAX),
-        false => (STRETCH_MEMBERS, STRETCH_MEMBERS_MAX),
+        false => (LONG_STRETCH_MEMBERS, LONG_STRETCH_MEMBERS_MAX),
     };
     let (turn, stretches) = (view.turn(), Stretches::of(total, members, members_max));
-    let mut found = Vec::new();
+    let (mut found, mut cursor) = (Vec::new(), None);
     for _ in 0..STRETCHES_DRAWN_MAX {
         found.clear();
-        let mut cursor = stretches.draw(view, parts)?;
+        let stretch = stretches.draw(view);
+        let cursor = stretch.begin(view, parts, &mut cursor)?;
         while let Some((suffix, _)) = cursor.next()? {
-            let Some((_, member)) = parse(suffix) else { return Err(parts.unreadable()) };
+            let (hash, member) = parse(suffix).ok_or_else(|| parts.unreadable())?;
+            if !stretch.has(hash) {
+                break;
+            }
             found.push(member.to_vec());
         }
         // The more members a stretch has, the likelier it is taken: none is favoured for being among few.
@@ -142,12 +177,33 @@ impl Stretches {
         Stretches { bits, places: if bits == 0 { total.max(1) } else { members_max } }
     }
 
-    /// The members of a stretch at random, all equally likely.
-    fn draw<'v>(&self, view: &View<'v>, parts: Parts) -> Result<PartCursor<'v>> {
-        let start = view.turn().random_below(1 << self.bits) << (u32::BITS - self.bits);
-        let end = start + (1 << (u32::BITS - self.bits));
-        let from = u32::try_from(start).unwrap_or(u32::MAX).to_be_bytes();
-        let to = u32::try_from(end).ok().map(u32::to_be_bytes);
-        view.records(Family::Elements, parts, &from, to.as_ref().map(|to| &to[..]), Direction::Forward)
+    /// One of them, all equally likely.
+    fn draw(&self, view: &View<'_>) -> Stretch {
+        Stretch { number: view.turn().random_below(1 << self.bits) as u32, bits: self.bits }
+    }
+}
+
+/// The hashes that begin with certain bits.
+#[derive(Clone, Copy)]
+struct Stretch {
+    number: u32,
+    bits: u32,
+}
+
+impl Stretch {
+    fn has(self, hash: u32) -> bool {
+        u64::from(hash) >> (u32::BITS - self.bits) == u64::from(self.number)
+    }
+
+    /// A cursor at its first member, which is made with the first stretch that is looked at.
+    fn begin<'c, 'v>(
+        self,
+        view: &View<'v>,
+        parts: Parts,
+        cursor: &'c mut Option<PartCursor<'v>>,
+    ) -> Result<&'c mut PartCursor<'v>> {
+        // Of no bits there is only number 0.
+        let first = (u64::from(self.number) << (u32::BITS - self.bits)) as u32;
+        view.seek_records(cursor, parts, (&[], None), &first.to_be_bytes())
     }
 }

@@ -328,7 +328,39 @@ impl<'v> View<'v> {
         let space = self.space();
         let from = key::element(space, parts, from);
         let to = to.map_or_else(|| key::element_end(space, parts), |to| key::element(space, parts, to));
-        Ok(PartCursor(self.engine()?.scan_whole(family, &from, &to, direction)))
+        let inner = self.engine()?.scan_whole(family, &from, &to, direction);
+        Ok(PartCursor { prefix: key::element_prefix(space, parts), inner })
+    }
+
+    /// The same of elements, forwards, for several short ways between two suffixes: the cursor, which is made if there is none yet, goes to the
+    /// first record at or after a third one, and ends where it ends.
+    pub(crate) fn seek_records<'c>(
+        &self,
+        cursor: &'c mut Option<PartCursor<'v>>,
+        parts: Parts,
+        (from, to): (&[u8], Option<&[u8]>),
+        at: &[u8],
+    ) -> Result<&'c mut PartCursor<'v>> {
+        let made = match cursor.take() {
+            Some(cursor) => cursor,
+            None => {
+                let space = self.space();
+                let from = key::element(space, parts, from);
+                let to = to.map_or_else(|| key::element_end(space, parts), |to| key::element(space, parts, to));
+                let inner = self.engine()?.seeker(Family::Elements, &from, &to);
+                PartCursor { prefix: key::element_prefix(space, parts), inner }
+            }
+        };
+        let cursor = cursor.insert(made);
+        cursor.seek(at);
+        Ok(cursor)
+    }
+
+    /// True if the open batch has written elements of a value from a suffix on, up to before another.
+    pub(crate) fn has_written(&self, parts: Parts, from: &[u8], to: &[u8]) -> Result<bool> {
+        let space = self.space();
+        let (from, to) = (key::element(space, parts, from), key::element(space, parts, to));
+        Ok(self.engine()?.has_written(Family::Elements, &from, &to))
     }
 
     /// Visits the keys from a position on, expired ones left out, until `visit` says stop (by false)
@@ -364,13 +396,23 @@ impl<'v> View<'v> {
 }
 
 /// Steps through records of one value. See [`View::records`].
-pub(crate) struct PartCursor<'v>(engine::Cursor<'v>);
+pub(crate) struct PartCursor<'v> {
+    /// What the keys of all records of the value begin with.
+    prefix: [u8; key::ELEMENT_PREFIX_LEN],
+    inner: engine::Cursor<'v>,
+}
 
 impl PartCursor<'_> {
+    /// Goes to the first record at or after a suffix, which is the next one then. Only forwards.
+    pub(crate) fn seek(&mut self, suffix: &[u8]) {
+        let key: RecordKey = self.prefix.iter().chain(suffix).copied().collect();
+        self.inner.seek(&key);
+    }
+
     /// Suffix and value of the next record, or None at the end.
     #[allow(clippy::should_implement_trait, reason = "lends from itself, which Iterator cannot")]
     pub(crate) fn next(&mut self) -> Result<Option<(&[u8], &[u8])>> {
-        Ok(self.0.next()?.map(|(element, value)| (key::element_suffix(element), value)))
+        Ok(self.inner.next()?.map(|(element, value)| (key::element_suffix(element), value)))
     }
 }
 

@@ -244,6 +244,14 @@ impl Pending {
         self.overlay(family).range::<[u8], _>((from, to))
     }
 
+    /// True if there are such records.
+    pub(crate) fn has_between(&self, family: Family, from: &[u8], to: &[u8]) -> bool {
+        match family {
+            Family::Keys => !self.written_between(from, to).is_empty(),
+            _ => self.range(family, Bound::Included(from), Bound::Excluded(to)).next().is_some(),
+        }
+    }
+
     /// The records of [`Family::Keys`] with `from <= key < to` that the commit writes, in no order.
     pub(crate) fn written_between(&self, from: &[u8], to: &[u8]) -> Vec<OverlayRecord<'_>> {
         let records =

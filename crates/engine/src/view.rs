@@ -13,6 +13,7 @@ use crate::families::Family;
 use crate::open::Engine;
 use crate::pending::{Known, OverlayRange, OverlayRecord, Pending};
 use crate::record_value::RecordValue;
+use crate::records::RecordKey;
 
 /// A state of the database that stays as it is while others write.
 pub struct Snapshot<'e> {
@@ -126,7 +127,31 @@ impl<'e> View<'e> {
         self.cursor(family, from, to, direction, options)
     }
 
-    fn cursor(
+    /// Such a cursor that goes forward, and has no record until it is sought: for several short ways within one range.
+    pub fn seeker(&self, family: Family, from: &[u8], to: &[u8]) -> Cursor<'e> {
+        let mut options = ReadOptions::default();
+        ignore_range_deletions(&mut options);
+        self.unsought(family, from, to, Direction::Forward, options)
+    }
+
+    /// True if the open batch writes or deletes a record with `from <= key < to`.
+    pub fn has_written(&self, family: Family, from: &[u8], to: &[u8]) -> bool {
+        from < to && self.pending.is_some_and(|pending| pending.has_between(family, from, to))
+    }
+
+    fn cursor(&self, family: Family, from: &[u8], to: &[u8], direction: Direction, options: ReadOptions) -> Cursor<'e> {
+        let mut cursor = self.unsought(family, from, to, direction, options);
+        match direction {
+            Direction::Forward => cursor.seek(from),
+            Direction::Backward => {
+                cursor.stored.seek_to_last();
+                cursor.written = cursor.written_from(from);
+            }
+        }
+        cursor
+    }
+
+    fn unsought(
         &self,
         family: Family,
         from: &[u8],
@@ -137,19 +162,11 @@ impl<'e> View<'e> {
         options.set_iterate_lower_bound(from);
         options.set_iterate_upper_bound(to);
         let handle = self.engine.handle(family);
-        let mut stored = match self.snapshot {
+        let stored = match self.snapshot {
             Some(snapshot) => snapshot.raw_iterator_cf_opt(handle, options),
             None => self.engine.db.raw_iterator_cf_opt(handle, options),
         };
-        match direction {
-            Direction::Forward => stored.seek(from),
-            Direction::Backward => stored.seek_to_last(),
-        }
-        let written = self.pending.filter(|_| from < to).map(|pending| match family {
-            Family::Keys => Written::sorted(pending.written_between(from, to), direction),
-            _ => Written::of_range(pending.range(family, Bound::Included(from), Bound::Excluded(to)), direction),
-        });
-        Cursor { stored, written, direction, last: Source::None }
+        Cursor { stored, pending: self.pending, family, to: to.into(), written: None, direction, last: Source::None }
     }
 }
 
@@ -210,13 +227,32 @@ enum Source {
 /// Steps through records, merging what is stored with what the open batch has written.
 pub struct Cursor<'k> {
     stored: DBRawIteratorWithThreadMode<'k, DB>,
+    pending: Option<&'k Pending>,
+    family: Family,
+    /// Where it ends.
+    to: RecordKey,
     written: Option<Written<'k>>,
     direction: Direction,
     /// Whose record was returned last, and so has to move on first.
     last: Source,
 }
 
-impl Cursor<'_> {
+impl<'k> Cursor<'k> {
+    /// Goes to the first record at or after a key of its range, which is the next one then. The cursor goes forward.
+    pub fn seek(&mut self, from: &[u8]) {
+        self.stored.seek(from);
+        self.written = self.written_from(from);
+        self.last = Source::None;
+    }
+
+    fn written_from(&self, from: &[u8]) -> Option<Written<'k>> {
+        let (pending, to, direction) = (self.pending?, &*self.to, self.direction);
+        (from < to).then(|| match self.family {
+            Family::Keys => Written::sorted(pending.written_between(from, to), direction),
+            family => Written::of_range(pending.range(family, Bound::Included(from), Bound::Excluded(to)), direction),
+        })
+    }
+
     /// The next record, or None at the end.
     #[allow(clippy::should_implement_trait, reason = "lends from itself, which Iterator cannot")]
     pub fn next(&mut self) -> Result<Option<Record<'_>>, Error> {

@@ -84,7 +84,12 @@ pub(crate) fn find_commands(
         }
     }
     if may_look_ahead && upcoming.len() > 1 {
-        shard.hot.look_ahead(state.session.db, upcoming.iter().filter_map(|upcoming| upcoming.key(buf, slice)));
+        let (buf, slice) = (&*buf, &*slice);
+        let reads = upcoming.iter().filter_map(|upcoming| {
+            let args = Args::new(buf, slice.spans.get(upcoming.first..upcoming.first + upcoming.count)?);
+            Some((upcoming.key(buf, slice)?, HotReads::element_of(upcoming.command?, &args)))
+        });
+        shard.hot.look_ahead(state.session.db, reads);
     }
     Ok(())
 }

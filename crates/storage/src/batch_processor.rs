@@ -8,6 +8,7 @@
 //! commit. Then it is either tried again from there, or run once more with its writes refused, so that its reads do
 //! not tell of writes that never were.
 
+mod ahead;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -20,7 +21,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bridge::{Fate, Place, Refusal, Refused, ReplySlot, StorageRequest, StorageResponse, answer_all};
-use commands::{Call, Error, Marks, Slice};
+use commands::{Error, Slice};
 use data::{Batch, Turn};
 use engine::{Durability, SlotId, Stall};
 use fail::fail_point;
@@ -28,10 +29,11 @@ use fail::fail_point;
 use crate::batch_control::BatchControl;
 use crate::commit::{self, Failure};
 use crate::fence::{Stage, fence};
-use crate::latch::{Held, Owner, stripe_of};
+use crate::latch::{Held, Owner};
 use crate::limits::SyncPolicy;
 use crate::retry;
 use crate::shared::{Shared, now_ms};
+use ahead::Asking;
 use wait::Ready;
 
 /// A request for storage.
@@ -119,8 +121,9 @@ pub(crate) struct BatchProcessor<'s> {
     /// While the requests of a failed batch run again: what became of their writes.
     refusing: Option<Failure>,
     write_commands: u64,
-    /// Records to read ahead; kept for its allocation.
+    /// Records to read ahead, and calls that will ask for elements; kept for their allocations.
     ahead: Vec<SlotId>,
+    asking: Vec<Asking>,
     control: BatchControl,
     /// The part of the turn that went into commits which sync.
     sync_time: Duration,
@@ -151,6 +154,7 @@ impl<'s> BatchProcessor<'s> {
             refusing: None,
             write_commands: 0,
             ahead: Vec::new(),
+            asking: Vec::new(),
             control: BatchControl::default(),
             sync_time: Duration::ZERO,
             latched_ahead: false,
@@ -234,69 +238,6 @@ impl<'s> BatchProcessor<'s> {
         {
             self.shared.channel.heartbeats().beat(self.worker, work.request.id, Instant::now());
         }
-    }
-
-    /// Fetches the records that the turn's writes will look up with one multi-get. Only latched keys are
-    /// read: what is remembered of another could change before it is used.
-    fn read_ahead(&mut self) {
-        let metrics = self.shared.metrics();
-        let outcome = fence(metrics, || {
-            fail_point!("storage-read-ahead");
-            self.latch_and_read()
-        });
-        // The handlers will read for themselves, and meet the error again.
-        match outcome {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "read ahead failed");
-                self.batch.clear();
-            }
-            Err(panicked) => {
-                tracing::error!(
-                    stage = Stage::ReadAhead.name(),
-                    panic = panicked.text,
-                    worker = self.worker,
-                    "a stage panicked; its work is done without it"
-                );
-                self.batch.clear();
-                self.latched_ahead = false;
-            }
-        }
-    }
-
-    fn latch_and_read(&mut self) -> Result<(), engine::Error> {
-        self.turn.set_now_ms(now_ms());
-        self.ahead.clear();
-        let mut all = true;
-        for work in &self.waiting {
-            let slice = &work.request.payload;
-            for call in &slice.calls[slice.next..] {
-                let Call::Run { command, first, count, db, .. } = *call else { continue };
-                if !command.is_write() || command.marks.has(Marks::EXCLUSIVE) {
-                    continue;
-                }
-                let args = slice.args(first, count);
-                let keyspace = &self.shared.keyspace;
-                let space = keyspace.space(db);
-                command.visit_keys(&args, |index| {
-                    let Some(key) = args.get(index) else { return };
-                    let slot = self.batch.prepare(keyspace, space, key);
-                    let position = data::key::position_in(self.batch.pending().key(slot));
-                    if !self.held.try_latch(stripe_of(position)) {
-                        all = false;
-                    } else {
-                        self.ahead.push(slot);
-                    }
-                });
-            }
-        }
-        self.latched_ahead = all;
-        self.batch.remember_hot(&mut self.ahead, &self.shared.keyspace);
-        // With a single one the handler's own lookup is as good.
-        if self.ahead.len() > 1 {
-            self.shared.engine.read_ahead(&mut self.ahead, self.batch.pending_mut())?;
-        }
-        Ok(())
     }
 
     /// Commits, and answers everything that was waiting for it.

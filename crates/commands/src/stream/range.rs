@@ -101,7 +101,7 @@ fn range(
         view.admit_keys(count.min(usize::try_from(stream.header.length).unwrap_or(usize::MAX)))?;
     }
     let mut entries = Elements::of(reply);
-    stream.walk(view, (start, end), direction, &mut Progress::default(), |entry| {
+    stream.read(view, (start, end), direction, &mut Progress::default(), |entry| {
         write_entry(&mut entries.next(), &entry);
         Ok(entries.count < count)
     })?;

@@ -272,7 +272,7 @@ fn entries_behind(
     if id < stream.header.last_id
         && let Some(start) = id.next()
     {
-        stream.walk(view, (start, StreamId::MAX), Direction::Forward, progress, |entry| {
+        stream.read(view, (start, StreamId::MAX), Direction::Forward, progress, |entry| {
             write_entry(&mut entries.next(), &entry);
             visit(entry.id);
             Ok(entries.count < count)

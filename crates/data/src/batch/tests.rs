@@ -118,7 +118,8 @@ fn what_was_looked_up_ahead_is_forgotten_when_a_commit_changes_it_or_its_databas
     let (turn, ahead) = (Turn::new(0, 1), Ahead::default());
     let view = View::hot(&db.keyspace, &turn, 0).ahead(&ahead);
     let body = |key: &[u8]| view.find(key).map(|found| found.map(|found| found.body().to_vec()));
-    let look = || ahead.look_up(&db.keyspace, 0, [&b"k"[..], b"unknown", b"other", b"k"].into_iter());
+    let look =
+        || ahead.look_up(&db.keyspace, 0, [&b"k"[..], b"unknown", b"other", b"k"].map(|key| (key, None)).into_iter());
     look();
     for _ in 0..2 {
         assert_eq!(body(b"k"), Ok(Some(b"1".to_vec())));
@@ -154,4 +155,54 @@ fn a_key_that_a_worker_has_found_absent_is_known_to_be_until_it_is_made() {
         tx.remove(b"k", old);
     });
     assert_eq!(hot(), Err(Error::NotHot));
+}
+
+/// A set with so many members, in parts, that is on disk.
+fn committed_set(db: &Db, key: &[u8], members: u32) {
+    db.committed(|tx| {
+        let members: Vec<String> = (0..members).map(|n| format!("m{n}")).collect();
+        crate::set::add(tx, key, members.iter().map(String::as_bytes)).expect("a set");
+    });
+}
+
+#[test]
+fn elements_that_were_foreseen_are_those_of_the_disk_until_the_batch_changes_them() {
+    let db = Db::new();
+    committed_set(&db, b"s", 300);
+    let mut batch = Batch::new();
+    let space = db.keyspace.space(0);
+    // In memory, absent, asked for twice, of another value, left out by the commands.
+    let foreseen = [&b"m1"[..], b"none", b"m2", b"m2", b"unasked", b"gone", b"new"];
+    // Once from memory, and once from RocksDB alone.
+    for keyspace in [&db.keyspace, &Keyspace::open(&db.engine, 1).expect("a keyspace").with_hot_tier(0)] {
+        let slot = batch.locate(keyspace, space, b"s");
+        let header = db.engine.view().get(Family::Keys, batch.pending().key(slot)).expect("a read");
+        batch.pending_mut().remember(slot, header.as_deref().map(RecordValue::from));
+        batch.foresee(keyspace, space, slot, foreseen.into_iter());
+        batch.look_ahead(&db.engine, keyspace).expect("a lookup");
+        let turn = Turn::new(0, 1);
+        let mut tx = Tx::new(&db.engine, keyspace, &mut batch, &turn, 0);
+        let mut adds = |member: &[u8]| crate::set::add(&mut tx, b"s", std::iter::once(member)).expect("an addition");
+        assert_eq!([&b"m1"[..], b"none", b"none", b"m2", b"m2"].map(&mut adds), [0, 1, 0, 0, 0]);
+        assert_eq!(crate::set::remove(&mut tx, b"s", [&b"m2"[..], b"gone"].into_iter()), Ok(1));
+        assert_eq!(crate::set::add(&mut tx, b"s", [&b"new"[..], b"m2", b"m5"].into_iter()), Ok(2));
+        batch.clear();
+        assert_eq!(batch.elements.len(), 0);
+    }
+}
+
+#[test]
+fn of_what_is_no_collection_in_parts_nothing_is_foreseen() {
+    let db = Db::new();
+    db.committed(|tx| set(tx, b"k", b"1"));
+    committed_set(&db, b"small", 3);
+    let mut batch = Batch::new();
+    let space = db.keyspace.space(0);
+    for key in [&b"k"[..], b"small", b"absent"] {
+        let slot = batch.locate(&db.keyspace, space, key);
+        batch.remember_hot(&mut vec![slot], &db.keyspace);
+        batch.foresee(&db.keyspace, space, slot, [&b"m1"[..], b"m2"].into_iter());
+    }
+    assert_eq!(batch.elements.len(), 0);
+    batch.look_ahead(&db.engine, &db.keyspace).expect("nothing to look up");
 }

@@ -142,7 +142,7 @@ impl<'v> Hash<'v> {
             Place::Parts(parts, _) => {
                 view.admit_parts()?;
                 let suffix = members::suffix(view.keyspace().seed(), field);
-                let Some(record) = view.part(parts, &suffix)? else { return Ok(None) };
+                let Some(record) = view.point(parts, &suffix)? else { return Ok(None) };
                 view.admit(record.len() as u64)?;
                 let (expire_at_ms, value) = layout::decode_value(&record).ok_or_else(|| parts.unreadable())?;
                 let at = record.len() - value.len();

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::error::Result;
-use crate::members;
+use crate::members::Drawing;
 use crate::view::View;
 
 use super::layout::{self, Entry};
@@ -45,9 +45,10 @@ impl Hash<'_> {
             }
             return Ok(());
         }
+        let Some(mut drawing) = self.drawing(view)? else { return Ok(()) };
         for _ in 0..count {
             view.go_on()?;
-            let Some((field, value)) = self.draw(view)? else { break };
+            let Some((field, value)) = self.draw(view, &mut drawing)? else { break };
             visit(&field, &value)?;
         }
         Ok(())
@@ -61,14 +62,14 @@ impl Hash<'_> {
         mut visit: impl FnMut(&[u8], &[u8]) -> Result<()>,
     ) -> Result<()> {
         let total = self.len(view)?;
-        if let Place::Parts(..) = self.place
-            && count <= total / DRAWN_PART
+        if count <= total / DRAWN_PART
+            && let Some(mut drawing) = self.drawing(view)?
         {
             view.admit_keys(usize::try_from(count).unwrap_or(usize::MAX))?;
             let mut drawn = HashSet::new();
             while (drawn.len() as u64) < count {
                 view.go_on()?;
-                let Some((field, value)) = self.draw(view)? else { break };
+                let Some((field, value)) = self.draw(view, &mut drawing)? else { break };
                 if !drawn.contains(&field) {
                     visit(&field, &value)?;
                     drawn.insert(field);
@@ -88,12 +89,18 @@ impl Hash<'_> {
         })
     }
 
-    /// A field of a hash in parts at random.
-    fn draw(&self, view: &View<'_>) -> Result<Option<Pair>> {
+    /// Draws one field after the other of a hash in parts; None if it is inline.
+    fn drawing<'d, 'v>(&self, view: &'d View<'v>) -> Result<Option<Drawing<'d, 'v>>> {
         let Place::Parts(parts, count) = self.place else { return Ok(None) };
         view.admit_parts()?;
+        Ok(Some(Drawing::of(view, parts, count)))
+    }
+
+    /// A field at random that has not expired.
+    fn draw(&self, view: &View<'_>, drawing: &mut Drawing<'_, '_>) -> Result<Option<Pair>> {
+        let Place::Parts(parts, _) = self.place else { return Ok(None) };
         for _ in 0..DRAWS_MAX {
-            let Some((field, record)) = members::draw(view, parts, count)? else { break };
+            let Some((field, record)) = drawing.draw()? else { break };
             let (expire_at_ms, value) = layout::decode_value(&record).ok_or_else(|| parts.unreadable())?;
             if !has_expired(expire_at_ms, view.turn()) {
                 return Ok(Some((field, value.to_vec())));

@@ -35,6 +35,8 @@ pub(crate) type Known = Option<RecordValue>;
 const RECORD_LEN_MAX: usize = 4 << 10;
 /// Parts of the tier, each with a lock of its own. A batch locks each part once, so that more of them make its lookups slower.
 const SHARD_COUNT: usize = 16;
+/// Lookups of parts whose memory is kept for the next batch.
+const PARTS_KEPT: usize = 4096;
 /// Counters of commits: records share them by hash, so that with more of them fewer reads are disturbed by strangers.
 const STAMP_COUNT: usize = 1024;
 /// What the keys of parts begin with here. No record key of `keys` begins so, as those begin with a space, and spaces are counted
@@ -60,19 +62,22 @@ pub struct HotTier {
 #[derive(Debug, Default)]
 pub(crate) struct Lookups {
     records: Vec<Lookup>,
+    parts: Vec<PartLookup>,
 }
 
-/// A part that changes.
-struct PartLookup<'p> {
+/// A part that changes, or goes.
+#[derive(Debug)]
+struct PartLookup {
     shard: usize,
     fragment: u32,
     key: RecordKey,
-    value: Option<&'p [u8]>,
+    /// Which of [`written_parts`] it is; None: it goes.
+    written: Option<usize>,
     is_here: bool,
 }
 
 /// The state of a header's record, as far as commits are counted. See the module's text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Stamp {
     place: usize,
     commits: u32,
@@ -128,12 +133,13 @@ fn tagged(tag: u8, prefix: &[u8], suffix: &[u8]) -> RecordKey {
     key
 }
 
-/// The parts that a batch has written, as far as such are kept. No value: it is gone, or too long to be kept.
-fn written_parts(pending: &Pending) -> impl Iterator<Item = (RecordKey, Option<&[u8]>)> {
+/// The parts that a batch has written, as far as such are kept: with what tells them here, their keys, and values. No value: it is gone, or
+/// too long to be kept.
+fn written_parts(pending: &Pending) -> impl Iterator<Item = (u8, &[u8], Option<&[u8]>)> {
     [Family::Elements, Family::Scores].into_iter().flat_map(|family| {
         pending.written(family).filter_map(move |(element, value)| {
-            let key = tagged(part_tag(family, key::element_suffix(element))?, element, &[]);
-            Some((key, value.filter(|value| value.len() <= RECORD_LEN_MAX)))
+            let tag = part_tag(family, key::element_suffix(element))?;
+            Some((tag, element, value.filter(|value| value.len() <= RECORD_LEN_MAX)))
         })
     })
 }
@@ -229,8 +235,10 @@ impl HotTier {
         stale: impl Iterator<Item = &'k RecordKey>,
         lookups: &mut Lookups,
     ) {
-        let lookups = &mut lookups.records;
+        let Lookups { records: lookups, parts } = lookups;
         lookups.clear();
+        parts.clear();
+        parts.shrink_to(PARTS_KEPT);
         if self.shards.is_empty() {
             return;
         }
@@ -246,11 +254,23 @@ impl HotTier {
         for lookup in &*lookups {
             self.stamps[self.stamp_place(pending.key(lookup.slot))].fetch_add(1, Ordering::AcqRel);
         }
-        let stale = stale.map(|key| (key.clone(), None));
-        self.change_parts(written_parts(pending).chain(stale), |shard, part| match part.value {
-            Some(_) => shard.hide(part.fragment),
-            None => shard.remove(part.fragment, &part.key),
-        });
+        let written = written_parts(pending).enumerate();
+        parts.extend(
+            written.map(|(at, (tag, element, value))| self.part_lookup(tagged(tag, element, &[]), value.map(|_| at))),
+        );
+        parts.extend(stale.map(|key| self.part_lookup(key.clone(), None)));
+        parts.sort_unstable_by_key(|part| part.shard);
+        for part in parts.chunk_by_mut(|a, b| a.shard == b.shard) {
+            let mut shard = self.shards[part[0].shard].lock();
+            // Which of them are here is looked up first, so that the processor waits for the memory of all at once.
+            part.iter_mut().for_each(|lookup| lookup.is_here = shard.locate(lookup.fragment) != Id::default());
+            for part in part.iter().filter(|part| part.is_here) {
+                match part.written {
+                    Some(_) => shard.hide(part.fragment),
+                    None => shard.remove(part.fragment, &part.key),
+                }
+            }
+        }
     }
 
     /// After the commit: shows the records of the batch as they are now. `lookups` is as [`HotTier::withdraw`] left it, and the caller still
@@ -260,12 +280,15 @@ impl HotTier {
             return;
         }
         // Headers last: who finds a new one finds no old part.
-        let written = written_parts(pending).filter(|(_, value)| value.is_some());
-        self.change_parts(written, |shard, part| {
-            if let Some(value) = part.value {
-                shard.put(part.fragment, &part.key, Some(value.into()));
+        let values: Vec<Option<&[u8]>> = written_parts(pending).map(|(_, _, value)| value).collect();
+        for part in lookups.parts.chunk_by(|a, b| a.shard == b.shard) {
+            let mut shard = self.shards[part[0].shard].lock();
+            for part in part {
+                if let Some(value) = part.written.and_then(|at| *values.get(at)?) {
+                    shard.put(part.fragment, &part.key, Some(value.into()));
+                }
             }
-        });
+        }
         let lookups = &lookups.records;
         for part in lookups.chunk_by(|a, b| a.shard == b.shard) {
             let mut shard = self.shards[part[0].shard].lock();
@@ -298,26 +321,9 @@ impl HotTier {
         stats
     }
 
-    /// Changes parts, with one lock of each shard.
-    fn change_parts<'p>(
-        &self,
-        parts: impl Iterator<Item = (RecordKey, Option<&'p [u8]>)>,
-        change: impl Fn(&mut Shard, &PartLookup<'p>),
-    ) {
-        let lookup = |(key, value): (RecordKey, _)| {
-            let (shard, fragment) = self.hash(&key);
-            PartLookup { shard, fragment, key, value, is_here: false }
-        };
-        let mut lookups: Vec<PartLookup<'p>> = parts.map(lookup).collect();
-        lookups.sort_unstable_by_key(|lookup| lookup.shard);
-        for part in lookups.chunk_by_mut(|a, b| a.shard == b.shard) {
-            let mut shard = self.shards[part[0].shard].lock();
-            // Which of them are here is looked up first, so that the processor waits for the memory of all at once.
-            part.iter_mut().for_each(|lookup| lookup.is_here = shard.locate(lookup.fragment) != Id::default());
-            part.iter()
-                .filter(|lookup| lookup.is_here || lookup.value.is_some())
-                .for_each(|lookup| change(&mut shard, lookup));
-        }
+    fn part_lookup(&self, key: RecordKey, written: Option<usize>) -> PartLookup {
+        let (shard, fragment) = self.hash(&key);
+        PartLookup { shard, fragment, key, written, is_here: false }
     }
 
     fn stamp_place(&self, record_key: &[u8]) -> usize {

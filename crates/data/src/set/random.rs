@@ -4,7 +4,7 @@
 use hashbrown::HashSet;
 
 use crate::error::Result;
-use crate::members;
+use crate::members::{self, Drawing};
 use crate::view::View;
 
 use super::layout::Body;
@@ -34,13 +34,21 @@ impl Set<'_> {
         drawn.ok_or_else(|| unreadable(self.meta()))
     }
 
+    /// Draws one member after the other of a set in parts.
+    fn drawing<'d, 'v>(&self, view: &'d View<'v>) -> Result<Drawing<'d, 'v>> {
+        view.admit_parts()?;
+        Ok(Drawing::of(view, self.parts()?, self.len()))
+    }
+
     /// Visits `count` members, each drawn from all of them whatever was drawn before.
     pub fn draw_each(&self, view: &View<'_>, count: u64, mut visit: impl FnMut(&[u8])) -> Result<()> {
         if !self.is_walk_cheaper(count) {
             view.admit_keys(usize::try_from(count.saturating_mul(DRAW_COST)).unwrap_or(usize::MAX))?;
+            let mut drawing = self.drawing(view)?;
             for _ in 0..count {
                 view.go_on()?;
-                visit(&self.draw(view)?);
+                let (member, _) = drawing.draw()?.ok_or_else(|| unreadable(self.meta()))?;
+                visit(&member);
             }
             return Ok(());
         }
@@ -73,9 +81,10 @@ impl Set<'_> {
         }
         view.admit_keys(usize::try_from(count.saturating_mul(DRAW_COST)).unwrap_or(usize::MAX))?;
         let mut drawn: HashSet<Vec<u8>, foldhash::fast::RandomState> = HashSet::default();
+        let mut drawing = self.drawing(view)?;
         while (drawn.len() as u64) < count {
             view.go_on()?;
-            let member = self.draw(view)?;
+            let (member, _) = drawing.draw()?.ok_or_else(|| unreadable(self.meta()))?;
             if !drawn.contains(&member) {
                 visit(&member);
                 drawn.insert(member);

@@ -7,7 +7,7 @@ use crate::tx::Tx;
 use super::id::StreamId;
 use super::layout::{self, Group, Node};
 use super::node::Limits;
-use super::{Stream, group};
+use super::{Stream, group, runs};
 
 /// Which id a new entry gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +69,7 @@ pub fn add(tx: &mut Tx<'_>, stream: &mut Stream, id: StreamId, fields: &[&[u8]])
 /// If that opens the way to ids whose entries were trimmed and not yet swept away, the stream moves to a new place: it has no
 /// entries then.
 pub fn set_last_id(tx: &mut Tx<'_>, key: &[u8], stream: &mut Stream, id: StreamId) -> Result<()> {
+    runs::forget(tx, stream);
     if id < stream.header.swept_id && stream.header.length == 0 {
         let new = tx.new_parts(key);
         let mut groups: Vec<(Vec<u8>, Group)> = Vec::new();

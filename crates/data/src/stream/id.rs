@@ -22,6 +22,16 @@ impl StreamId {
     /// The greatest id.
     pub const MAX: StreamId = StreamId { ms: u64::MAX, seq: u64::MAX };
 
+    /// Time and number as one number of the same order.
+    pub(super) fn number(self) -> u128 {
+        u128::from(self.ms) << u64::BITS | u128::from(self.seq)
+    }
+
+    /// The id of such a number.
+    pub(super) fn of_number(number: u128) -> StreamId {
+        StreamId { ms: (number >> u64::BITS) as u64, seq: number as u64 }
+    }
+
     /// The id that follows; None after the greatest.
     pub fn next(self) -> Option<StreamId> {
         match self.seq.checked_add(1) {

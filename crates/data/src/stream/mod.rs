@@ -14,6 +14,7 @@ mod group;
 mod lag;
 mod node;
 mod pending;
+mod runs;
 mod trim;
 
 use engine::Family;
@@ -24,6 +25,8 @@ use crate::key::Parts;
 use crate::packed::{self, Strings};
 use crate::tx::Tx;
 use crate::view::{Found, View};
+
+use runs::Outcome;
 
 pub use engine::Direction;
 
@@ -129,6 +132,26 @@ impl Stream {
         Ok(())
     }
 
+    /// The same for a read that is likely to be short, or near others: it goes through [`runs`] first.
+    pub fn read(
+        &self,
+        view: &View<'_>,
+        (from, to): (StreamId, StreamId),
+        direction: Direction,
+        progress: &mut Progress,
+        mut visit: impl FnMut(Entry<'_>) -> Result<bool>,
+    ) -> Result<()> {
+        let from = from.max(self.header.first_id);
+        if self.header.length == 0 || from > to {
+            return Ok(());
+        }
+        view.admit_parts()?;
+        match runs::read(view, self, (from, to), direction, progress, &mut visit)? {
+            Outcome::Done => Ok(()),
+            Outcome::Left(from, to) => self.walk(view, (from, to), direction, progress, visit),
+        }
+    }
+
     /// True if an entry is there. If so, `visit` is shown it.
     pub fn get(
         &self,
@@ -157,7 +180,7 @@ impl Stream {
     pub fn last_entry_id(&self, view: &View<'_>) -> Result<Option<StreamId>> {
         let mut last = None;
         let all = (StreamId::MIN, StreamId::MAX);
-        self.walk(view, all, Direction::Backward, &mut Progress::default(), |entry| {
+        self.read(view, all, Direction::Backward, &mut Progress::default(), |entry| {
             last = Some(entry.id);
             Ok(false)
         })?;
@@ -197,8 +220,11 @@ impl Progress {
     }
 }
 
-fn decode_entry<'a>(suffix: &[u8], mut value: &'a [u8]) -> Option<Entry<'a>> {
-    let id = layout::decode_entry_suffix(suffix)?;
+fn decode_entry<'a>(suffix: &[u8], value: &'a [u8]) -> Option<Entry<'a>> {
+    entry_of(layout::decode_entry_suffix(suffix)?, value)
+}
+
+fn entry_of(id: StreamId, mut value: &[u8]) -> Option<Entry<'_>> {
     let pairs = usize::try_from(packed::take_number(&mut value)?).ok()?;
     Some(Entry { id, pairs, strings: packed::strings(value) })
 }

@@ -8,7 +8,7 @@ use crate::view::View;
 
 use super::id::StreamId;
 use super::layout::{self, Node};
-use super::{Progress, Stream};
+use super::{Progress, Stream, runs};
 
 /// Entries that one command deletes one by one; more are left to the background, so that the batch stays small.
 const DELETES_MAX: u64 = 4096;
@@ -85,6 +85,9 @@ pub fn delete(tx: &mut Tx<'_>, stream: &mut Stream, ids: &[StreamId]) -> Result<
         stream.header.length = stream.header.length.saturating_sub(1);
         stream.header.max_deleted_id = stream.header.max_deleted_id.max(id);
         removed += 1;
+    }
+    if removed > 0 {
+        runs::forget(tx, stream);
     }
     if removed > 0 && (stream.header.length == 0 || ids.contains(&first_id)) {
         update_first_id(&tx.view(), stream, first_id)?;

@@ -25,7 +25,7 @@ pub(crate) struct Chunks<'t>(Source<'t>);
 
 enum Source<'t> {
     Inline(Option<&'t [u8]>),
-    Chunked(Parts, Cursor<'t>),
+    Chunked(Parts, Box<Cursor<'t>>),
 }
 
 impl Text<'_> {
@@ -43,7 +43,7 @@ impl Text<'_> {
             Err(_) => key::element_end(view.space(), parts),
         };
         let cursor = view.engine()?.scan(Family::Elements, &from, &to, Direction::Forward);
-        Ok(Chunks(Source::Chunked(parts, cursor)))
+        Ok(Chunks(Source::Chunked(parts, Box::new(cursor))))
     }
 }
 

@@ -16,11 +16,15 @@ impl<'v> View<'v> {
             return Ok(engine.get(family, &key::element(self.space(), parts, suffix))?);
         };
         let element = element_of(&hot_key);
+        let foreseen = self.batch.and_then(|batch| batch.foreseen(&hot_key));
         if let Some(known) = engine.known(family, element) {
             return Ok(known);
         }
         if !self.may_keep() {
             return Ok(engine.get(family, element)?);
+        }
+        if let Some(known) = foreseen {
+            return Ok(known.map(Value::Shared));
         }
         let hot = self.keyspace.hot();
         if let Some(known) = hot.get(&hot_key) {

@@ -11,6 +11,8 @@ use data::{Keyspace, Tx};
 use engine::{Engine, EngineOptions};
 use resp::{Encoder, Protocol, Span};
 
+use commands::Call;
+
 use super::*;
 use crate::checkpoint::CheckpointKeeper;
 use crate::limits::StorageSettings;
