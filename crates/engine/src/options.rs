@@ -18,6 +18,11 @@ const LOG_WRITE_BUFFERS: u64 = 32;
 const RATE_REFILL_US: i64 = 100_000;
 const RATE_FAIRNESS: i32 = 10;
 
+/// Where values lie in files of their own: compactions copy the live ones out of the oldest part of these files, so large, and go out
+/// of their way once so much of that part is garbage.
+const BLOB_GC_AGE: f64 = 0.5;
+const BLOB_GC_GARBAGE: f64 = 0.5;
+
 /// How blocks, values in files of their own, and the log are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
@@ -175,8 +180,10 @@ pub(crate) fn family_options(family: Family, settings: &EngineOptions, cache: &C
     if settings.blob_bytes_min > 0 {
         options.set_enable_blob_files(true);
         options.set_min_blob_size(settings.blob_bytes_min);
-        options.set_blob_compression_type(below);
+        options.set_blob_compression_type(settings.bottommost_compression.of_rocksdb());
         options.set_enable_blob_gc(true);
+        options.set_blob_gc_age_cutoff(BLOB_GC_AGE);
+        options.set_blob_gc_force_threshold(BLOB_GC_GARBAGE);
         options.set_blob_cache(cache);
     }
     if matches!(family, Family::Keys | Family::Elements) {
