@@ -6,12 +6,16 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rust_rocksdb::Cache;
+use rust_rocksdb::{Cache, HyperClockCacheOptions};
 
 use crate::options::EngineOptions;
 
 /// The share of the live files' bytes: one part in so many.
 const SHARE_OF_FILES: u64 = 8;
+
+/// One shard. The cache has no locks that more of them would spread, and each gets its part of the capacity: as many as suit the most that
+/// it may become would be too small for a filter while it is small.
+const SHARD_BITS: i32 = 0;
 
 /// See the module's text. Shared by all families.
 pub(crate) struct BlockCache {
@@ -27,7 +31,9 @@ impl BlockCache {
     pub(crate) fn new(settings: &EngineOptions) -> BlockCache {
         let (bytes_min, bytes_max) = (settings.block_cache_bytes as u64, settings.block_cache_bytes_max as u64);
         let bytes_max = bytes_max.max(bytes_min);
-        let cache = Cache::new_hyper_clock_cache(to_usize(bytes_max), 0);
+        let mut options = HyperClockCacheOptions::new(to_usize(bytes_max), 0);
+        options.set_num_shard_bits(SHARD_BITS);
+        let cache = Cache::new_hyper_clock_cache_opts(&options);
         let cache = BlockCache { cache, capacity: AtomicU64::new(bytes_max), bytes_min, bytes_max };
         cache.follow(0);
         cache
