@@ -17,7 +17,7 @@ FUZZ_SECONDS ?= 600
 # Seconds that clients call in each test of linearizability.
 LINEARIZABILITY_SECONDS ?= 30
 
-.PHONY: help setup setup-test build run test test-reference faults lint fmt compat clients examples compare profile growth scale crash linearizability isolate fuzz docs
+.PHONY: help setup setup-test build run test test-reference faults lint fmt compat clients examples compare profile growth scale tune crash linearizability isolate fuzz docs
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -94,6 +94,10 @@ scale: build ## memory, disk, restarts and speed as keys become more, and a data
 	@scripts/setup.sh test
 	cargo build --release -p testkit
 	python3 scripts/scale.py --server $(SERVER) $(ARGS)
+
+tune: build ## each of RocksDB's options beside its default: processor time, bytes written, latency, into docs/rocksdb.md
+	cargo build --release -p testkit
+	python3 scripts/tune.py --server $(SERVER) $(ARGS)
 
 crash: build ## kill -9 under load and loss of power, 200 rounds per appendfsync mode (ARGS="--rounds 20" for less)
 	cargo build --release -p testkit

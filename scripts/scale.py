@@ -43,6 +43,7 @@ RESTART_LIMIT_S = 600.0
 PACED_SHARE = 0.7
 RATE_UNKNOWN = 5000.0
 FORGET_EVERY_S = 1.0
+FILL_PIPELINE = 16
 UNPACED, PACED = "SET, uniform, unpaced", "SET, uniform, at a fixed rate"
 FULL = {
     "keys": [100_000, 1_000_000],
@@ -221,12 +222,14 @@ def larger_contenders(options) -> list[Contender]:
 def run_larger(options, contender: Contender, tool: Path, results: dict) -> None:
     """One server after the other, as each takes much of the machine. All steps on one data set."""
     figures = results["larger"].setdefault(contender.name, {})
-    count, value = options.larger_keys, f"{{bytes:{options.value_bytes}}}"
+    # Half of each value is random: one that compresses to nothing would make the data set a small one on the disk.
+    count, value = options.larger_keys, f"{{mixed:{options.value_bytes}}}"
     uniform, zipf = f"key:{{rand:{count}:12}}", f"key:{{zipf:{count}:12}}"
     with Turns([contender]) as turns, turns.of(contender.name) as bench:
         results["versions"][bench.name] = contenders.version(bench.host, bench.port)
         tell(f"{bench.name}: {grouped(count)} values of {options.value_bytes} bytes\n")
-        workload.fill(bench.host, bench.port, count, options.value_bytes)
+        fill = f"SET key:{{seq:12}} {value}"
+        workload.run_load(tool, bench.host, bench.port, fill, clients=workload.CLIENTS, pipeline=FILL_PIPELINE, requests=count)
         workload.settle(bench.host, bench.port)
         with Forgetting(bench.server.dir, is_active=not options.keep_page_cache):
             steps = [

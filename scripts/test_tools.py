@@ -18,6 +18,8 @@ import pages
 import scale_report
 import tclsuite
 import trouble
+import tune
+import tune_report
 import usage
 import wire
 import workload
@@ -390,6 +392,43 @@ class Scaling(unittest.TestCase):
         self.assertIn("| disk | 1.00 MiB |", text)
         text = scale_report.larger(results)
         self.assertIn("| ours: GET, uniform | 1.5 | 1.50 / 1.50 / 1.50 / 1.50 | 1.50 | 1500.0 | 4.00 KiB | – | – | 1.00 MiB |", text)
+
+
+class Tuning(unittest.TestCase):
+    def test_rows_are_unique_and_compared_with_a_row_that_is_measured(self):
+        planned = tune.plan(tune.CHOICES)
+        names = [name for name, _, _ in planned if name != tune.DEFAULT]
+        self.assertEqual(len(names), len(set(names)))
+        self.assertGreaterEqual(len(planned) - len(names), 3)
+        self.assertLessEqual({choice.base for choice in tune.CHOICES}, {name for name, _, _ in planned})
+
+    def test_every_option_is_documented_and_has_a_reason(self):
+        documented = (pages.ROOT / "catamaran.conf").read_text()
+        for choice in tune.CHOICES:
+            self.assertRegex(documented, rf"(?m)^{choice.name} ")
+            self.assertTrue(choice.why and not choice.why.endswith("."), choice.name)
+
+    def test_a_figure_is_told_if_it_differs_by_more_than_the_default_from_itself(self):
+        noise = tune_report.spread({"small_fill_us": [2.0, 3.0, 2.5], "small_get_us": [4.0, 4.0]})
+        self.assertEqual(noise, {"small_fill_us": 0.4, "small_get_us": 0.0})
+        base = {"small_fill_us": 2.5, "small_get_us": 4.0}
+        told = tune_report.changed({"small_fill_us": 3.0, "small_get_us": 2.0}, base, noise)
+        self.assertEqual(told, "GET, page cache \u221250 %")
+        self.assertEqual(tune_report.changed(base, base, noise), "nothing that is more than noise")
+
+    def test_the_page_has_every_row(self):
+        figures = {"small_fill_us": [2.0], "small_disk_bytes": [1 << 20]}
+        choice = tune.choice("filter", "bloom", "none", "because")
+        results = {
+            "machine": compared().machine,
+            "settings": {"keys": 10, "large_keys": 10, "block_cache": "1mb", "quick": True},
+            "versions": {"ours": "1"},
+            "rows": {"default": figures, tune_report.row_name(choice, "none"): {"small_fill_us": [1.0], "small_disk_bytes": [1 << 20]}},
+            "failures": [],
+        }
+        text = tune_report.markdown(results, [choice])
+        self.assertIn("| `rocksdb-filter` | bloom | **none**: fill \u221250 % | because |", text)
+        self.assertIn("| rocksdb-filter none | 1.00 | 1.00 MiB |", text)
 
 
 class Isolating(unittest.TestCase):

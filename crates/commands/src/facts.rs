@@ -336,7 +336,9 @@ pub struct StorageFacts {
     pub memtable_bytes: u64,
     /// Block cache.
     pub block_cache_bytes: u64,
-    /// Table files.
+    /// What it may hold at present: it follows the files, unless `block-cache-size` is given.
+    pub block_cache_capacity: u64,
+    /// Live table and blob files.
     pub disk_bytes: u64,
     /// Unix time of the last checkpoint.
     pub last_save_unix: u64,

@@ -135,7 +135,12 @@ impl Db {
 }
 
 fn open(dir: &TempDir) -> (Engine, Arc<Keyspace>) {
-    let options = EngineOptions { block_cache_bytes: 1 << 20, write_buffer_bytes: 1 << 20, background_jobs: 1 };
+    let options = EngineOptions {
+        block_cache_bytes: 1 << 20,
+        write_buffer_bytes: 1 << 20,
+        background_jobs: 1,
+        ..EngineOptions::default()
+    };
     let engine = Engine::open(dir.path(), &options).expect("an engine");
     let keyspace = Keyspace::open(&engine, DATABASES).expect("a keyspace");
     (engine, Arc::new(keyspace))

@@ -90,7 +90,12 @@ mod tests {
     #[test]
     fn a_copy_has_every_part_of_both_families_and_outlives_its_source() {
         let dir = tempfile::tempdir().expect("a directory");
-        let options = EngineOptions { block_cache_bytes: 1 << 20, write_buffer_bytes: 8 << 20, background_jobs: 1 };
+        let options = EngineOptions {
+            block_cache_bytes: 1 << 20,
+            write_buffer_bytes: 8 << 20,
+            background_jobs: 1,
+            ..EngineOptions::default()
+        };
         let engine = Engine::open(dir.path(), &options).expect("an engine");
         let keyspace = Keyspace::open(&engine, 2).expect("a keyspace");
         let (turn, mut batch) = (Turn::new(1000, 1), Batch::new());

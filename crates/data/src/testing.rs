@@ -20,7 +20,8 @@ pub(crate) struct Db {
 impl Db {
     pub(crate) fn new() -> Db {
         let dir = tempfile::tempdir().expect("a directory");
-        let options = EngineOptions { block_cache_bytes: 1 << 20, write_buffer_bytes: 4 << 20, background_jobs: 2 };
+        let options =
+            EngineOptions { block_cache_bytes: 1 << 20, write_buffer_bytes: 4 << 20, ..EngineOptions::default() };
         let engine = Engine::open(dir.path(), &options).expect("an engine");
         let keyspace = Keyspace::open(&engine, 2).expect("a keyspace");
         Db { engine, keyspace, batch: Batch::new(), turn: Turn::new(START_MS, 1), _dir: dir }

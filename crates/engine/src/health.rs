@@ -86,7 +86,7 @@ impl Engine {
             Some(refusal) => return Err(refusal),
         }
         // A try that runs out of space again does no good, and makes files that have to be removed.
-        let (memtable_bytes, _) = self.memory_bytes();
+        let memtable_bytes = self.memtable_bytes();
         if self.free_bytes()? < memtable_bytes + RESUME_MARGIN_BYTES {
             return Ok(false);
         }

@@ -11,11 +11,13 @@
 //!     └──commit(&Pending) : one write batch, one WAL write, one sync where asked for
 //! ```
 
+mod block_cache;
 mod error;
 mod events;
 mod families;
 mod health;
 mod open;
+mod options;
 mod pending;
 mod record_value;
 mod records;
@@ -27,7 +29,8 @@ pub use error::{Error, OpenError};
 pub use events::{BackgroundError, EventCounts, Health, Severity, Stall};
 pub use families::Family;
 pub use health::StallSample;
-pub use open::{Durability, Engine, EngineOptions, EngineStats, counter_value};
+pub use open::{Durability, Engine, EngineSizes, EngineStats, counter_value};
+pub use options::{Compression, EngineOptions, Filter};
 pub use pending::Pending;
 pub use record_value::RecordValue;
 pub use records::{KEY_INLINE_LEN, RecordKey, SlotId};

@@ -6,15 +6,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use fail::fail_point;
 use rust_rocksdb::checkpoint::Checkpoint;
-use rust_rocksdb::statistics::{Histogram, StatsLevel, Ticker};
+use rust_rocksdb::statistics::{Histogram, Ticker};
 use rust_rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DBRecoveryMode, LogLevel,
-    MergeOperands, Options, ReadOptions, WriteBatch, WriteOptions,
+    ColumnFamily, ColumnFamilyDescriptor, DB, MergeOperands, Options, ReadOptions, WriteBatch, WriteOptions,
 };
 
+use crate::block_cache::BlockCache;
 use crate::error::{Error, OpenError};
 use crate::events::{Events, Listener};
 use crate::families::{Family, Handles, check_families};
+use crate::options::{EngineOptions, database_options, family_options};
 use crate::pending::Pending;
 use crate::record_value::RecordValue;
 use crate::records::SlotId;
@@ -22,31 +23,10 @@ use crate::recovery::{losses, open_error};
 use crate::splice;
 use crate::view::{Snapshot, View};
 
-/// Memtables that one flush merges into one file. The active one alone is written to, so it can be small enough to stay in
-/// the processor's cache (an insertion then costs half) while the files, and so the work of compactions, stay as large.
-const MEMTABLES_PER_FLUSH: i32 = 4;
-/// Memtables of a family in memory, before writes wait for a flush.
-const MEMTABLES_MAX: i32 = 12;
-/// Files of level 0 that start a compaction, slow writes down, and stop them.
-const LEVEL0_FILES: [i32; 3] = [8, 24, 40];
-/// The log's size, in write buffers, at which families that hold old parts of it are flushed. It bounds the replay at a start.
-const LOG_WRITE_BUFFERS: u64 = 32;
-
 /// Of two to the power of this many records that could be patched, one is written as a whole.
 const PATCHES_LOG2: u32 = 4;
 /// The golden ratio of 2^64: multiples of it are spread evenly, whatever the stride.
 const PATCHES_STEP: u64 = 0x9e37_79b9_7f4a_7c15;
-
-/// Sizes of the engine's buffers.
-#[derive(Clone, Debug)]
-pub struct EngineOptions {
-    /// Block cache, in bytes: data blocks, indexes and filters.
-    pub block_cache_bytes: usize,
-    /// One memtable, in bytes.
-    pub write_buffer_bytes: usize,
-    /// Threads for flushes and compactions.
-    pub background_jobs: i32,
-}
 
 /// Whether a commit is on the device when it returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,12 +64,25 @@ pub struct EngineStats {
     pub commit_sync_micros_max: u64,
 }
 
+/// What the engine takes of memory and disk, in bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EngineSizes {
+    /// Memtables.
+    pub memtable_bytes: u64,
+    /// What the block cache holds.
+    pub block_cache_bytes: u64,
+    /// What it may hold at present.
+    pub block_cache_capacity: u64,
+    /// Live table and blob files.
+    pub table_bytes: u64,
+}
+
 /// An open database.
 pub struct Engine {
     pub(crate) db: DB,
     /// Kept for its statistics object, which the database shares.
     options: Options,
-    cache: Cache,
+    pub(crate) cache: BlockCache,
     path: PathBuf,
     /// Changes with each record that could be patched: an even distribution, with no pattern of a few records' length.
     patches: AtomicU64,
@@ -103,13 +96,16 @@ impl Engine {
     /// Opens the database in a directory, creating both where they do not exist.
     pub fn open(path: &Path, settings: &EngineOptions) -> Result<Engine, OpenError> {
         create_durably(path).map_err(|e| OpenError::Io(format!("{}: {e}", path.display())))?;
-        let cache = Cache::new_hyper_clock_cache(settings.block_cache_bytes, 0);
+        let cache = BlockCache::new(settings);
         let events = Arc::new(Events::default());
         let mut options = database_options(settings);
         options.add_event_listener(Listener(events.clone()));
         let families: Vec<_> = Family::ALL
             .into_iter()
-            .map(|family| Ok(ColumnFamilyDescriptor::new(family.name(), family_options(family, settings, &cache)?)))
+            .map(|family| {
+                let options = family_options(family, settings, cache.shared())?;
+                Ok(ColumnFamilyDescriptor::new(family.name(), options))
+            })
             .collect::<Result<_, _>>()
             .map_err(|e| open_error(path, e))?;
         let db = DB::open_cf_descriptors(&options, path, families).map_err(|e| open_error(path, e))?;
@@ -309,14 +305,20 @@ impl Engine {
         (self.options.get_ticker_count(Ticker::WriteWithWal), self.options.get_ticker_count(Ticker::WalFileSynced))
     }
 
-    /// Bytes in memtables, and in the block cache.
-    pub fn memory_bytes(&self) -> (u64, u64) {
-        (self.sum("rocksdb.cur-size-all-mem-tables"), self.cache.get_usage() as u64)
+    /// Asks for the engine's sizes, and gives the block cache the capacity that follows from them.
+    pub fn sizes(&self) -> EngineSizes {
+        let table_bytes = self.sum("rocksdb.live-sst-files-size") + self.sum("rocksdb.live-blob-file-size");
+        EngineSizes {
+            memtable_bytes: self.memtable_bytes(),
+            block_cache_capacity: self.cache.follow(table_bytes),
+            block_cache_bytes: self.cache.bytes(),
+            table_bytes,
+        }
     }
 
-    /// Bytes of live table files.
-    pub fn disk_bytes(&self) -> u64 {
-        self.sum("rocksdb.total-sst-files-size")
+    /// Bytes in memtables.
+    pub(crate) fn memtable_bytes(&self) -> u64 {
+        self.sum("rocksdb.cur-size-all-mem-tables")
     }
 
     fn sum(&self, property: &str) -> u64 {
@@ -344,7 +346,7 @@ pub fn counter_value(record: &[u8]) -> Option<i64> {
     Some(i64::from_be_bytes(record.try_into().ok()?))
 }
 
-fn add_up(_key: &[u8], existing: Option<&[u8]>, operands: &MergeOperands) -> Option<Vec<u8>> {
+pub(crate) fn add_up(_key: &[u8], existing: Option<&[u8]>, operands: &MergeOperands) -> Option<Vec<u8>> {
     let mut sum = match existing {
         Some(record) => counter_value(record)?,
         None => 0,
@@ -353,68 +355,4 @@ fn add_up(_key: &[u8], existing: Option<&[u8]>, operands: &MergeOperands) -> Opt
         sum = sum.wrapping_add(counter_value(operand)?);
     }
     Some(sum.to_be_bytes().to_vec())
-}
-
-fn database_options(settings: &EngineOptions) -> Options {
-    let mut options = Options::default();
-    options.create_if_missing(true);
-    options.create_missing_column_families(true);
-    options.set_max_background_jobs(settings.background_jobs);
-    // A torn last record is what a crash leaves; anything else is damage and must be seen.
-    options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
-    options.set_max_total_wal_size(LOG_WRITE_BUFFERS * settings.write_buffer_bytes as u64);
-    // Spread the write-back of table files, so that it does not come as one burst.
-    options.set_bytes_per_sync(1 << 20);
-    options.set_keep_log_file_num(5);
-    options.set_max_log_file_size(16 << 20);
-    options.set_log_level(LogLevel::Warn);
-    options.set_max_open_files(-1);
-    options.enable_statistics();
-    options.set_statistics_level(StatsLevel::ExceptDetailedTimers);
-    options
-}
-
-/// Options with which an insertion into a memtable begins its search where the last one of the same database ended, and goes only as far up
-/// as it must: batches come in the order of their keys.
-fn near_the_last_insertion() -> Result<Options, rust_rocksdb::Error> {
-    // By the first bytes of keys, which tell databases apart.
-    Options::default().get_options_from_string("memtable_insert_with_hint_prefix_extractor=rocksdb.FixedPrefix.4")
-}
-
-fn family_options(family: Family, settings: &EngineOptions, cache: &Cache) -> Result<Options, rust_rocksdb::Error> {
-    let mut table = BlockBasedOptions::default();
-    table.set_block_cache(cache);
-    table.set_block_size(8 << 10);
-    table.set_bloom_filter(10.0, false);
-    table.set_cache_index_and_filter_blocks(true);
-    table.set_cache_index_and_filter_blocks_with_high_priority(true);
-    table.set_pin_l0_filter_and_index_blocks_in_cache(true);
-    table.set_format_version(6);
-    table.set_optimize_filters_for_memory(true);
-
-    let mut options = near_the_last_insertion()?;
-    options.set_block_based_table_factory(&table);
-    options.set_write_buffer_size(settings.write_buffer_bytes);
-    options.set_min_write_buffer_number_to_merge(MEMTABLES_PER_FLUSH);
-    options.set_max_write_buffer_number(MEMTABLES_MAX);
-    let [compact, slow, stop] = LEVEL0_FILES;
-    options.set_level_zero_file_num_compaction_trigger(compact);
-    options.set_level_zero_slowdown_writes_trigger(slow);
-    options.set_level_zero_stop_writes_trigger(stop);
-    options.set_level_compaction_dynamic_level_bytes(true);
-    // What lies in the upper two levels is soon written again: compressing it costs more than it saves.
-    options.set_compression_per_level(&[DBCompressionType::None, DBCompressionType::None, DBCompressionType::Lz4]);
-    options.set_bottommost_compression_type(DBCompressionType::Zstd);
-    if matches!(family, Family::Keys | Family::Elements) {
-        // A write looks its key or member up first, and most often does not find it.
-        options.set_memtable_whole_key_filtering(true);
-        options.set_memtable_prefix_bloom_ratio(0.05);
-    }
-    if family == Family::Meta {
-        options.set_merge_operator_associative("counter", add_up);
-    }
-    if family == Family::Scores {
-        options.set_merge_operator("splice", splice::merge, splice::merge_patches);
-    }
-    Ok(options)
 }

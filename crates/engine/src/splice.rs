@@ -112,7 +112,7 @@ mod tests {
     const KEY: &[u8] = b"record";
 
     fn open(dir: &tempfile::TempDir) -> Engine {
-        let options = EngineOptions { block_cache_bytes: 1 << 20, write_buffer_bytes: 4 << 20, background_jobs: 2 };
+        let options = EngineOptions { write_buffer_bytes: 4 << 20, ..EngineOptions::default() };
         Engine::open(dir.path(), &options).expect("an engine")
     }
 

@@ -9,11 +9,12 @@ use server::{Config, Machine, RuntimeManager, ServerFactory, Startup, logging};
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Read by the allocator as it starts. Memtables and the hot tier are walked at random, so most steps miss the processor's
-/// address cache unless pages are huge.
+/// address cache unless pages are huge. What was freed goes back to the system after seconds, from a thread of the allocator's own:
+/// otherwise only whoever allocates there next would do it, which may be never.
 #[allow(unsafe_code)]
 // SAFETY: jemalloc looks for a symbol of this name and of type `const char *`: a nullable pointer to a string that ends with zero.
 #[unsafe(no_mangle)]
-pub static malloc_conf: Option<&'static u8> = Some(&b"thp:always\0"[0]);
+pub static malloc_conf: Option<&'static u8> = Some(&b"thp:always,background_thread:true,dirty_decay_ms:2000\0"[0]);
 
 fn main() -> ExitCode {
     let config = match Config::from_args(std::env::args_os().skip(1)) {

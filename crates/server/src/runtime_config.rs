@@ -3,15 +3,20 @@
 use std::time::Duration;
 
 use bridge::ChannelLimits;
-use engine::EngineOptions;
+use engine::{Compression, EngineOptions, Filter};
 
 use crate::config::Config;
 use crate::machine::Machine;
 
 /// Part of the machine's memory that the hot tier gets, one in so many.
-const HOT_TIER_SHARE: u64 = 32;
-/// Least block cache that is derived, in bytes.
-const BLOCK_CACHE_MIN: u64 = 64 << 20;
+const HOT_TIER_SHARE: u64 = 64;
+/// The most that it gets: room for a million records with values of 64 bytes. Memory is what Redis needs more of, so more than
+/// that is asked for by name.
+const HOT_TIER_MAX: u64 = 144 << 20;
+/// The block cache that is derived follows the data from this on, in bytes, ...
+const BLOCK_CACHE_MIN: u64 = 32 << 20;
+/// ... up to this part of the machine's memory, one in so many.
+const BLOCK_CACHE_SHARE: u64 = 4;
 
 /// Whether the two roles have a runtime each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,10 +67,6 @@ impl RuntimeConfig {
         let given = |name| usize::try_from(config.get_int(name)).unwrap_or(0);
         let or = |given: usize, derived: usize| if given > 0 { given } else { derived };
         let cores = machine.cores;
-        let block_cache = match config.get_bytes("block-cache-size") {
-            0 => (machine.memory_bytes / 4).max(BLOCK_CACHE_MIN),
-            bytes => bytes,
-        };
         RuntimeConfig {
             mode,
             // A command costs storage about twice what it costs the network, and compactions need a core too.
@@ -74,17 +75,60 @@ impl RuntimeConfig {
             reader_threads: or(given("reader-threads"), (cores / 2).max(2)),
             reader_queue: given("reader-queue"),
             hot_tier_bytes: match config.get_bytes("hot-tier-size") {
-                1 => machine.memory_bytes / HOT_TIER_SHARE,
+                1 => (machine.memory_bytes / HOT_TIER_SHARE).min(HOT_TIER_MAX),
                 bytes => bytes,
             },
             channel: ChannelLimits { requests: given("storage-queue-requests"), bytes: given("storage-queue-bytes") },
-            engine: EngineOptions {
-                block_cache_bytes: usize::try_from(block_cache).unwrap_or(usize::MAX),
-                write_buffer_bytes: given("write-buffer-size"),
-                background_jobs: i32::try_from(cores.clamp(2, 16)).unwrap_or(2),
-            },
+            engine: engine_options(config, machine),
             shutdown_timeout: Duration::from_secs(config.get_int("shutdown-timeout").unsigned_abs()),
         }
+    }
+}
+
+fn engine_options(config: &Config, machine: &Machine) -> EngineOptions {
+    let size = |name| usize::try_from(config.get_bytes(name)).unwrap_or(usize::MAX);
+    let count = |name| i32::try_from(config.get_int(name)).unwrap_or(i32::MAX);
+    let (block_cache_bytes, block_cache_bytes_max) = match config.get_bytes("block-cache-size") {
+        0 => (BLOCK_CACHE_MIN, machine.memory_bytes / BLOCK_CACHE_SHARE),
+        bytes => (bytes, bytes),
+    };
+    EngineOptions {
+        block_cache_bytes: usize::try_from(block_cache_bytes).unwrap_or(usize::MAX),
+        block_cache_bytes_max: usize::try_from(block_cache_bytes_max).unwrap_or(usize::MAX),
+        write_buffer_bytes: size("write-buffer-size"),
+        write_buffers_per_flush: count("rocksdb-write-buffers-per-flush"),
+        write_buffers_max: count("rocksdb-write-buffers"),
+        background_jobs: match count("rocksdb-background-jobs") {
+            0 => i32::try_from(machine.cores.clamp(2, 16)).unwrap_or(2),
+            jobs => jobs,
+        },
+        log_bytes: config.get_bytes("rocksdb-log-size"),
+        log_compression: compression(config, "rocksdb-log-compression"),
+        pipelined_write: config.get_bool("rocksdb-pipelined-write"),
+        concurrent_memtable_write: config.get_bool("rocksdb-concurrent-memtable-write"),
+        compression: compression(config, "rocksdb-compression"),
+        bottommost_compression: compression(config, "rocksdb-bottommost-compression"),
+        block_bytes: size("rocksdb-block-size"),
+        filter: match config.get_enum("rocksdb-filter") {
+            "none" => Filter::None,
+            "ribbon" => Filter::Ribbon,
+            _ => Filter::Bloom,
+        },
+        filter_bits: f64::from(count("rocksdb-filter-bits")),
+        partitioned_index: config.get_bool("rocksdb-partitioned-index"),
+        blob_bytes_min: config.get_bytes("rocksdb-blob-min-size"),
+        direct_reads: config.get_bool("rocksdb-direct-reads"),
+        direct_background_io: config.get_bool("rocksdb-direct-background-io"),
+        compaction_readahead_bytes: size("rocksdb-compaction-readahead"),
+        background_bytes_per_second: config.get_bytes("rocksdb-background-rate"),
+    }
+}
+
+fn compression(config: &Config, name: &'static str) -> Compression {
+    match config.get_enum(name) {
+        "none" => Compression::None,
+        "zstd" => Compression::Zstd,
+        _ => Compression::Lz4,
     }
 }
 
@@ -93,6 +137,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::config::Startup;
 
     fn machine(cores: usize) -> Machine {
         Machine { cores, memory_bytes: 16 << 30, os: String::new() }
@@ -109,6 +154,33 @@ mod tests {
         assert_eq!(shape(2), (1, 1, 2));
         assert_eq!(shape(4), (1, 2, 2));
         assert_eq!(shape(16), (4, 8, 8));
-        assert_eq!(RuntimeConfig::derive(&config, &machine(2)).engine.block_cache_bytes, 4 << 30);
+    }
+
+    #[test]
+    fn caches_follow_the_memory_and_the_data() {
+        let config = Config::with_defaults(Path::new("/"));
+        let sizes = |memory_bytes| {
+            let shape = RuntimeConfig::derive(&config, &Machine { memory_bytes, ..machine(2) });
+            (shape.hot_tier_bytes, shape.engine.block_cache_bytes, shape.engine.block_cache_bytes_max)
+        };
+        assert_eq!(sizes(16 << 30), (144 << 20, 32 << 20, 4 << 30));
+        assert_eq!(sizes(1 << 30), (16 << 20, 32 << 20, 256 << 20));
+    }
+
+    #[test]
+    fn a_block_cache_that_was_asked_for_stays_as_it_is() {
+        let asked = Config::from_args(["--block-cache-size", "32mb"].into_iter().map(Into::into));
+        let Ok(Startup::Serve(config)) = asked else { panic!("no configuration") };
+        let engine = RuntimeConfig::derive(&config, &machine(2)).engine;
+        assert_eq!((engine.block_cache_bytes, engine.block_cache_bytes_max), (32 << 20, 32 << 20));
+    }
+
+    #[test]
+    fn the_engine_has_the_same_defaults_as_the_options() {
+        let config = Config::with_defaults(Path::new("/"));
+        let derived = RuntimeConfig::derive(&config, &machine(2)).engine;
+        let default =
+            EngineOptions { block_cache_bytes_max: derived.block_cache_bytes_max, ..EngineOptions::default() };
+        assert_eq!(format!("{derived:?}"), format!("{default:?}"));
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use data::Keyspace;
-use engine::{Engine, EngineStats};
+use engine::{Engine, EngineSizes, EngineStats};
 
 /// Sizes cost more to ask for than counters, and change more slowly: they are asked for every so many times.
 const SIZES_EVERY: u64 = 5;
@@ -21,30 +21,19 @@ pub(crate) struct Snapshot {
     pub(crate) hot_bytes: u64,
     pub(crate) hot_bytes_max: u64,
     pub(crate) hot_records: u64,
-    pub(crate) memtable_bytes: u64,
-    pub(crate) block_cache_bytes: u64,
-    pub(crate) table_bytes: u64,
+    pub(crate) sizes: EngineSizes,
     taken: Instant,
 }
 
 impl Snapshot {
     fn ask(engine: &Engine, keyspace: &Keyspace, before: Option<&Snapshot>) -> Snapshot {
         let hot = keyspace.hot().stats();
-        let (memtable_bytes, block_cache_bytes, table_bytes) = match before {
-            Some(before) => (before.memtable_bytes, before.block_cache_bytes, before.table_bytes),
-            None => {
-                let (memtables, block_cache) = engine.memory_bytes();
-                (memtables, block_cache, engine.disk_bytes())
-            }
-        };
         Snapshot {
             engine: engine.stats(),
             hot_bytes: hot.bytes,
             hot_bytes_max: hot.bytes_max,
             hot_records: hot.records,
-            memtable_bytes,
-            block_cache_bytes,
-            table_bytes,
+            sizes: before.map_or_else(|| engine.sizes(), |before| before.sizes),
             taken: Instant::now(),
         }
     }

@@ -184,9 +184,10 @@ impl StorageServer {
             hot_tier_records: published.hot_records,
             hot_tier_hits: hot_hits,
             hot_tier_misses: hot_misses,
-            memtable_bytes: published.memtable_bytes,
-            block_cache_bytes: published.block_cache_bytes,
-            disk_bytes: published.table_bytes,
+            memtable_bytes: published.sizes.memtable_bytes,
+            block_cache_bytes: published.sizes.block_cache_bytes,
+            block_cache_capacity: published.sizes.block_cache_capacity,
+            disk_bytes: published.sizes.table_bytes,
             snapshot_age_ms: u64::try_from(published.age().as_millis()).unwrap_or(u64::MAX),
             changes_since_save: changes_since(
                 load(&checkpoints.saved_write_commands),

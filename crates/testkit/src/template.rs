@@ -3,7 +3,8 @@
 //! - `{rand:N}` is a random number below N; `{rand:N:W}` has leading zeros to W digits, as `redis-benchmark` writes its keys.
 //! - `{zipf:N}` and `{zipf:N:W}` are the same by [`Zipf`]'s distribution: some numbers come often, most seldom.
 //! - `{seq}` and `{seq:W}` count from 0 on, one further with each that is filled in.
-//! - `{bytes:N}` is a value of N bytes.
+//! - `{bytes:N}` is a value of N bytes, always the same one.
+//! - `{mixed:N}` is one of which the first half is random letters and digits: it compresses about as well as real ones do.
 //!
 //! Words are separated by spaces; there is no quoting.
 
@@ -20,6 +21,7 @@ pub struct Template {
 enum Piece {
     Text(Vec<u8>),
     Number { source: Source, width: usize },
+    Mixed { len: usize },
 }
 
 #[derive(Clone, Debug)]
@@ -97,6 +99,7 @@ fn parse_blank(blank: &str) -> Option<Piece> {
             number(Source::Zipf(Zipf::new(positive(bound)?)), width.first())
         }
         ["seq", ref width @ ..] if width.len() < 2 => number(Source::Sequence, width.first()),
+        ["mixed", size] => Some(Piece::Mixed { len: size.parse().ok()? }),
         ["bytes", size] => Some(Piece::Text(vec![b'x'; size.parse().ok()?])),
         _ => None,
     }
@@ -121,7 +124,23 @@ fn fill_word(pieces: &[Piece], blanks: &mut Blanks, word: &mut Vec<u8>) {
                 };
                 append(word, format_args!("{number:0width$}"));
             }
+            Piece::Mixed { len } => {
+                let end = word.len() + len;
+                append_random(word, len / 2, &mut blanks.random);
+                word.resize(end, b'x');
+            }
         }
+    }
+}
+
+/// Appends letters and digits, ten from each random number.
+fn append_random(word: &mut Vec<u8>, len: usize, random: &mut Random) {
+    const LETTERS: &[u8; 64] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
+    let end = word.len() + len;
+    while word.len() < end {
+        let number = random.below(1 << 60);
+        let letters = (0..10).map(|place| LETTERS[(number >> (6 * place)) as usize % LETTERS.len()]);
+        word.extend(letters.take(end - word.len()));
     }
 }
 
@@ -154,5 +173,16 @@ mod tests {
         {
             assert!(Template::parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_mixed_value_is_half_random() {
+        let template = Template::parse("SET k {mixed:43}").expect("a valid template");
+        let (mut blanks, mut out) = (Blanks::new(1), Vec::new());
+        template.fill(&mut blanks, &mut out);
+        let value = out[out.len() - 45..].strip_suffix(b"\r\n").expect("the end of a word");
+        let (random, fixed) = value.split_at(21);
+        assert!(fixed.iter().all(|&byte| byte == b'x'));
+        assert!(random.iter().collect::<std::collections::HashSet<_>>().len() > 10);
     }
 }

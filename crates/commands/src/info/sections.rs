@@ -317,6 +317,7 @@ pub(super) fn catamaran(text: &mut Text<'_>) {
     text.field("hot_tier_misses", storage.hot_tier_misses);
     text.field("rocksdb_memtable_bytes", storage.memtable_bytes);
     text.field("rocksdb_block_cache_bytes", storage.block_cache_bytes);
+    text.field("rocksdb_block_cache_capacity", storage.block_cache_capacity);
     text.field("rocksdb_disk_bytes", storage.disk_bytes);
 }
 

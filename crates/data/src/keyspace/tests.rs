@@ -7,7 +7,7 @@ use super::*;
 /// What the opening of a directory says that has a format version, and which one it has then.
 fn opened(version: u32) -> (bool, Option<Vec<u8>>) {
     let dir = tempfile::tempdir().expect("a directory");
-    let options = EngineOptions { block_cache_bytes: 1 << 20, write_buffer_bytes: 4 << 20, background_jobs: 2 };
+    let options = EngineOptions { write_buffer_bytes: 4 << 20, ..EngineOptions::default() };
     let engine = Engine::open(dir.path(), &options).expect("an engine");
     drop(Keyspace::open(&engine, 1).expect("a keyspace"));
     let mut pending = Pending::new();

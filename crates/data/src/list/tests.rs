@@ -24,7 +24,8 @@ struct Db {
 impl Db {
     fn new() -> Db {
         let dir = tempfile::tempdir().expect("a directory");
-        let options = EngineOptions { block_cache_bytes: 1 << 20, write_buffer_bytes: 4 << 20, background_jobs: 2 };
+        let options =
+            EngineOptions { block_cache_bytes: 1 << 20, write_buffer_bytes: 4 << 20, ..EngineOptions::default() };
         let engine = Engine::open(dir.path(), &options).expect("an engine");
         let keyspace = Keyspace::open(&engine, 1).expect("a keyspace");
         Db { engine, keyspace, batch: Batch::new(), turn: Turn::new(1000, 1), _dir: dir }

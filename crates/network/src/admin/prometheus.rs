@@ -274,6 +274,11 @@ fn rocksdb(page: &mut Page, facts: &Facts) {
     page.counter("catamaran_rocksdb_block_cache_misses_total", "Block cache misses.", storage.engine_cache_misses);
     page.gauge("catamaran_rocksdb_memtable_bytes", "Memory of memtables.", storage.memtable_bytes);
     page.gauge("catamaran_rocksdb_block_cache_bytes", "Memory of the block cache.", storage.block_cache_bytes);
+    page.gauge(
+        "catamaran_rocksdb_block_cache_bytes_max",
+        "Capacity of the block cache at present.",
+        storage.block_cache_capacity,
+    );
     page.gauge("catamaran_rocksdb_table_bytes", "Bytes of table files on disk.", storage.disk_bytes);
     page.gauge(
         "catamaran_rocksdb_snapshot_age_seconds",

@@ -185,6 +185,8 @@ pub const UINT_MAX: i64 = u32::MAX as i64;
 pub const LONG_MAX: i64 = i64::MAX;
 /// [`LONG_MAX`] as a byte count.
 pub const BYTES_MAX: u64 = i64::MAX as u64;
+/// One kilobyte, for bounds and defaults.
+pub const KB: u64 = 1024;
 /// One megabyte, for bounds and defaults.
 pub const MB: u64 = 1024 * 1024;
 

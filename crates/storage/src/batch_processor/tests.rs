@@ -30,7 +30,8 @@ impl Bench {
     fn new() -> Bench {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         let dir = tempfile::tempdir().expect("a directory");
-        let options = EngineOptions { block_cache_bytes: 1 << 20, write_buffer_bytes: 4 << 20, background_jobs: 2 };
+        let options =
+            EngineOptions { block_cache_bytes: 1 << 20, write_buffer_bytes: 4 << 20, ..EngineOptions::default() };
         let engine = Arc::new(Engine::open(dir.path(), &options).expect("an engine"));
         let keyspace = Keyspace::open(&engine, 2).expect("a keyspace");
         let limits = ChannelLimits { requests: 100, bytes: 1 << 20 };

@@ -324,11 +324,10 @@ impl Run<'_> {
         // `epoll_wait` counts milliseconds, `poll` nanoseconds.
         let timeout = Timespec { tv_sec: until.as_secs() as i64, tv_nsec: i64::from(until.subsec_nanos()) };
         if self.plan.is_paced() {
-            poll(&mut [PollFd::new(&self.epoll, PollFlags::IN)], Some(&timeout))?;
+            unless_interrupted(poll(&mut [PollFd::new(&self.epoll, PollFlags::IN)], Some(&timeout)))?;
         }
         let rest = if self.plan.is_paced() { Timespec { tv_sec: 0, tv_nsec: 0 } } else { timeout };
-        epoll::wait(&self.epoll, rustix::buffer::spare_capacity(events), Some(&rest))?;
-        Ok(())
+        unless_interrupted(epoll::wait(&self.epoll, rustix::buffer::spare_capacity(events), Some(&rest)))
     }
 
     /// Takes what a connection received, and sends on where it got its last answer.
@@ -425,6 +424,14 @@ fn fields(parts: &[Measured]) -> Vec<(String, String)> {
         }
     }
     fields
+}
+
+/// A process that was stopped and goes on comes back from a wait with this error; nothing has happened, and it waits again.
+fn unless_interrupted<T>(waited: rustix::io::Result<T>) -> io::Result<()> {
+    match waited {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 #[cfg(test)]

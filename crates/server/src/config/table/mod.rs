@@ -13,6 +13,7 @@ mod ignored_cluster;
 mod limits;
 mod logging;
 mod network;
+mod rocksdb;
 mod storage;
 
 use std::collections::HashMap;
@@ -20,9 +21,10 @@ use std::sync::OnceLock;
 
 use super::option::OptionDef;
 
-const THEMES: [&[OptionDef]; 7] = [
+const THEMES: [&[OptionDef]; 8] = [
     network::OPTIONS,
     storage::OPTIONS,
+    rocksdb::OPTIONS,
     limits::OPTIONS,
     logging::OPTIONS,
     encoding::OPTIONS,

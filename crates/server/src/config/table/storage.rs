@@ -1,7 +1,7 @@
-//! Where the data lies, when it is durable, and how RocksDB is dimensioned.
+//! Where the data lies, and when it is durable.
 
 use super::super::option::{
-    BYTES_MAX, INT_MAX, Kind, MB, OptionDef, Words, choice, integer, memory, special, text, yes_no,
+    BYTES_MAX, INT_MAX, Kind, OptionDef, Words, choice, integer, memory, special, text, yes_no,
 };
 
 const SYNC_MODES: Words = &[("everysec", 0), ("always", 1), ("no", 2)];
@@ -14,9 +14,7 @@ pub(super) const OPTIONS: &[OptionDef] = &[
     special("save", Kind::SavePoints),
     text("checkpoint-dir", "checkpoints").protected(),
     integer("checkpoint-keep", 1, INT_MAX, 1),
-    memory("block-cache-size", 0, BYTES_MAX, 0).fixed(),
     memory("hot-tier-size", 0, BYTES_MAX, 1).fixed(),
-    memory("write-buffer-size", MB, BYTES_MAX, 8 * MB).fixed(),
     integer("active-expire-effort", 1, 10, 1),
     yes_no("lazyfree-lazy-eviction", false),
     yes_no("lazyfree-lazy-expire", false),
