@@ -112,6 +112,11 @@ pub fn set_len_max(len_max: usize) {
     LEN_MAX.store(len_max, Ordering::Relaxed);
 }
 
+/// True if commands that take less than a millisecond may belong in the log, so that each has to be timed.
+pub fn is_fine() -> bool {
+    (0..1000).contains(&SLOWER_THAN_US.load(Ordering::Relaxed))
+}
+
 /// True if a command that took so long belongs in the log: the check that callers make before they
 /// gather what [`record`] wants.
 pub fn is_slow(command: &Command, busy: Duration) -> bool {

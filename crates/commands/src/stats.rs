@@ -67,14 +67,12 @@ pub fn count_call(command: &'static Command, busy: Duration, failed: bool) {
     }
 }
 
-/// Calls of one command, gathered by one thread so that they are counted together.
+/// Calls of one command, one after the other, gathered by one thread so that they are counted and timed together.
 #[derive(Debug, Default)]
 pub struct Tally {
     command: Option<&'static Command>,
-    calls: u64,
-    busy_ns: u64,
-    failed: u64,
-    spans: [u32; SPANS],
+    calls: u32,
+    failed: u32,
 }
 
 impl Tally {
@@ -83,30 +81,31 @@ impl Tally {
         self.command.is_none_or(|gathered| std::ptr::eq(gathered, command))
     }
 
-    /// Adds a call of a command, for which there is room ([`Tally::is_of`]).
-    pub fn add(&mut self, command: &'static Command, busy: Duration, failed: bool) {
-        let busy_ns = u64::try_from(busy.as_nanos()).unwrap_or(u64::MAX);
-        self.command = Some(command);
-        self.calls += 1;
-        self.busy_ns += busy_ns;
-        self.failed += u64::from(failed);
-        self.spans[span_of(busy_ns)] += 1;
+    /// True if nothing was gathered.
+    pub fn is_empty(&self) -> bool {
+        self.command.is_none()
     }
 
-    /// Counts what was gathered: the command, and how often.
-    pub fn count(&mut self) -> Option<(&'static Command, u64)> {
-        let Tally { command, calls, busy_ns, failed, spans } = std::mem::take(self);
-        let command = command?;
+    /// Adds a call of a command, for which there is room ([`Tally::is_of`]).
+    pub fn add(&mut self, command: &'static Command, failed: bool) {
+        self.command = Some(command);
+        self.calls += 1;
+        self.failed += u32::from(failed);
+    }
+
+    /// Counts what was gathered, and took so long in all: the command, and how often.
+    pub fn count(&mut self, busy: Duration) -> Option<(&'static Command, u64)> {
+        let Tally { command, calls, failed } = std::mem::take(self);
+        let (command, each) = (command?, busy.checked_div(calls)?);
+        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let counters = of(command);
-        counters.calls.fetch_add(calls, Ordering::Relaxed);
-        counters.busy_ns.fetch_add(busy_ns, Ordering::Relaxed);
-        for (counter, count) in counters.spans.iter().zip(spans).filter(|(_, count)| *count > 0) {
-            counter.fetch_add(u64::from(count), Ordering::Relaxed);
-        }
+        counters.calls.fetch_add(u64::from(calls), Ordering::Relaxed);
+        counters.busy_ns.fetch_add(nanos(busy), Ordering::Relaxed);
+        counters.spans[span_of(nanos(each))].fetch_add(u64::from(calls), Ordering::Relaxed);
         if failed > 0 {
-            counters.failed.fetch_add(failed, Ordering::Relaxed);
+            counters.failed.fetch_add(u64::from(failed), Ordering::Relaxed);
         }
-        Some((command, calls))
+        Some((command, u64::from(calls)))
     }
 }
 
@@ -155,10 +154,11 @@ mod tests {
         let before = of(get).calls.load(Ordering::Relaxed);
         let mut tally = Tally::default();
         assert!(tally.is_of(get) && tally.is_of(mget));
-        (0..3).for_each(|_| tally.add(get, Duration::from_micros(2), false));
+        (0..3).for_each(|_| tally.add(get, false));
         assert!(tally.is_of(get) && !tally.is_of(mget));
-        assert_eq!(tally.count().map(|(command, calls)| (command.name, calls)), Some(("get", 3)));
-        assert!(tally.count().is_none() && tally.is_of(mget));
+        let counted = tally.count(Duration::from_micros(6));
+        assert_eq!(counted.map(|(command, calls)| (command.name, calls)), Some(("get", 3)));
+        assert!(tally.is_empty() && tally.count(Duration::ZERO).is_none() && tally.is_of(mget));
         assert!(of(get).calls.load(Ordering::Relaxed) >= before + 3);
     }
 

@@ -186,13 +186,15 @@ impl Batch {
         space: SpaceId,
         slot: SlotId,
         members: impl Iterator<Item = &'m [u8]>,
+        is_read: bool,
     ) {
         let header = self.pending.known(slot).flatten().and_then(Meta::decode);
         let Some((Meta { kind: Kind::Hash | Kind::Set | Kind::Zset, parts: Some(parts), .. }, _)) = header else {
             return;
         };
         for member in members.take(ELEMENTS_AHEAD_MAX.saturating_sub(self.elements.len())) {
-            self.elements.add_element(keyspace.hot(), space, parts, &members::suffix(keyspace.seed(), member));
+            let suffix = members::suffix(keyspace.seed(), member);
+            self.elements.add_element(keyspace.hot(), space, parts, &suffix, is_read);
         }
     }
 

@@ -88,7 +88,7 @@ pub(crate) struct State {
     /// Buffers of the dispatcher's, kept for their allocations.
     pub(crate) spans: Vec<Span>,
     pub(crate) upcoming: Vec<Upcoming>,
-    /// In a run of reads that are answered here: when the one before ended.
+    /// In a run of reads that are answered here: when those began that are not counted yet.
     pub(crate) clock: Option<Clock>,
     /// Those reads, as far as they are not counted yet.
     pub(crate) tally: Tally,

@@ -123,6 +123,7 @@ impl Connection {
             if upcoming.is_empty() {
                 break Stop::NeedsBytes;
             }
+            self.count_reads(shard, state);
             state.clock = None;
             for command in &upcoming {
                 let (is_held, stop) = match self.look_at(shard, state, slice, &buf, command) {
@@ -243,6 +244,7 @@ impl Connection {
             if nothing_under_way && upcoming.key_at.is_some() && self.read_hot(shard, state, slice, command, args) {
                 return Verdict::Next;
             }
+            self.count_reads(shard, state);
             self.note_command(shard, state, command);
             let silent = state.session.reply_mode != ReplyMode::On;
             if state.session.reply_mode == ReplyMode::SkipNext {
@@ -292,7 +294,10 @@ impl Connection {
         command: &'static Command,
         args: &Args<'_>,
     ) -> bool {
-        let clock = state.clock.unwrap_or_else(|| Clock::read(shard));
+        if !state.tally.is_of(command) {
+            self.count_reads(shard, state);
+        }
+        let clock = *state.clock.get_or_insert_with(|| Clock::read(shard));
         let start = slice.literals.len();
         let mut reply = Encoder::new(&mut slice.literals, state.session.protocol);
         match shard.hot.run(command, args, state.session.db, clock.now_ms, &mut reply) {
@@ -306,14 +311,12 @@ impl Connection {
         if state.session.reply_mode == ReplyMode::SkipNext {
             state.session.reply_mode = ReplyMode::Skipping;
         }
-        let ended = Instant::now();
-        let busy = ended - clock.at;
-        if !state.tally.is_of(command) {
-            self.count_reads(shard, state);
+        state.tally.add(command, slice.literals.get(start) == Some(&b'-'));
+        if slowlog::is_fine() {
+            let busy = self.count_reads(shard, state);
+            self.note_slow(shard, state, command, args, busy);
         }
-        state.tally.add(command, busy, slice.literals.get(start) == Some(&b'-'));
-        self.reply_here(shard, state, slice, command, args, start, busy);
-        state.clock = Some(Clock { at: ended, ..clock });
+        self.reply_here(state, slice, start);
         true
     }
 
@@ -330,22 +333,12 @@ impl Connection {
         busy: Duration,
     ) -> bool {
         stats::count_call(command, busy, slice.literals.get(start) == Some(&b'-'));
-        self.reply_here(shard, state, slice, command, args, start, busy)
+        self.note_slow(shard, state, command, args, busy);
+        self.reply_here(state, slice, start)
     }
 
     /// Makes the reply that lies in the literals from `start` on a call. Returns whether the client does not want to see it.
-    #[allow(clippy::too_many_arguments, reason = "what a command was, and where its answer lies")]
-    fn reply_here(
-        &self,
-        shard: &Shard,
-        state: &mut State,
-        slice: &mut Slice,
-        command: &'static Command,
-        args: &Args<'_>,
-        start: usize,
-        busy: Duration,
-    ) -> bool {
-        self.note_slow(shard, state, command, args, busy);
+    fn reply_here(&self, state: &mut State, slice: &mut Slice, start: usize) -> bool {
         let silent = state.session.reply_mode != ReplyMode::On;
         if silent {
             slice.literals.truncate(start);
@@ -476,13 +469,17 @@ impl Connection {
         }
     }
 
-    /// Counts the reads that were answered here.
-    fn count_reads(&self, shard: &Shard, state: &mut State) {
-        let Some((command, calls)) = state.tally.count() else { return };
+    /// Counts the reads that were answered here since this was done last. Returns how long they took.
+    fn count_reads(&self, shard: &Shard, state: &mut State) -> Duration {
+        let Some(clock) = state.clock.as_mut().filter(|_| !state.tally.is_empty()) else { return Duration::ZERO };
+        let ended = Instant::now();
+        let busy = ended - std::mem::replace(&mut clock.at, ended);
+        let Some((command, calls)) = state.tally.count(busy) else { return busy };
         shard.hot.count();
         shard.common.metrics.commands.fetch_add(calls, Ordering::Relaxed);
         self.record.commands.fetch_add(calls, Ordering::Relaxed);
         self.record.note_command(table::index_of(command), state.session.db);
+        busy
     }
 
     fn note_command(&self, shard: &Shard, state: &State, command: &'static Command) {

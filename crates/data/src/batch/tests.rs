@@ -179,7 +179,7 @@ fn elements_that_were_foreseen_are_those_of_the_disk_until_the_batch_changes_the
         let slot = batch.locate(keyspace, space, b"s");
         let header = db.engine.view().get(Family::Keys, batch.pending().key(slot)).expect("a read");
         batch.pending_mut().remember(slot, header.as_deref().map(RecordValue::from));
-        batch.foresee(keyspace, space, slot, foreseen.into_iter());
+        batch.foresee(keyspace, space, slot, foreseen.into_iter(), false);
         batch.look_ahead(&db.engine, keyspace).expect("a lookup");
         let turn = Turn::new(0, 1);
         let mut tx = Tx::new(&db.engine, keyspace, &mut batch, &turn, 0);
@@ -193,6 +193,33 @@ fn elements_that_were_foreseen_are_those_of_the_disk_until_the_batch_changes_the
 }
 
 #[test]
+fn a_member_that_a_read_has_found_absent_is_known_to_be_until_it_is_added() {
+    let db = Db::new();
+    committed_set(&db, b"s", 300);
+    let turn = Turn::new(0, 1);
+    let has = || {
+        turn.set_now_ms(1);
+        let view = View::hot(&db.keyspace, &turn, 0);
+        crate::set::read(&view, b"s").and_then(|set| set.expect("a set").contains(&view, b"none"))
+    };
+    let look = |is_read| {
+        let mut batch = Batch::new();
+        let slot = batch.locate(&db.keyspace, db.keyspace.space(0), b"s");
+        batch.remember_hot(&mut vec![slot], &db.keyspace);
+        batch.foresee(&db.keyspace, db.keyspace.space(0), slot, [&b"none"[..], b"m1"].into_iter(), is_read);
+        batch.look_ahead(&db.engine, &db.keyspace).expect("a lookup");
+    };
+    look(false);
+    assert_eq!(has(), Err(Error::NotHot), "a write makes it, or does not find it again");
+    look(true);
+    assert_eq!(has(), Ok(false));
+    db.committed(|tx| drop(crate::set::add(tx, b"s", std::iter::once(&b"none"[..])).expect("an addition")));
+    assert_eq!(has(), Ok(true));
+    db.committed(|tx| drop(crate::set::remove(tx, b"s", std::iter::once(&b"none"[..])).expect("a removal")));
+    assert_eq!(has(), Err(Error::NotHot));
+}
+
+#[test]
 fn of_what_is_no_collection_in_parts_nothing_is_foreseen() {
     let db = Db::new();
     db.committed(|tx| set(tx, b"k", b"1"));
@@ -202,7 +229,7 @@ fn of_what_is_no_collection_in_parts_nothing_is_foreseen() {
     for key in [&b"k"[..], b"small", b"absent"] {
         let slot = batch.locate(&db.keyspace, space, key);
         batch.remember_hot(&mut vec![slot], &db.keyspace);
-        batch.foresee(&db.keyspace, space, slot, [&b"m1"[..], b"m2"].into_iter());
+        batch.foresee(&db.keyspace, space, slot, [&b"m1"[..], b"m2"].into_iter(), false);
     }
     assert_eq!(batch.elements.len(), 0);
     batch.look_ahead(&db.engine, &db.keyspace).expect("nothing to look up");

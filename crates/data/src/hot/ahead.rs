@@ -54,6 +54,8 @@ struct Asked {
     id: Id,
     stamp: Stamp,
     known: Option<Known>,
+    /// That it is absent is worth keeping: a read asks for it, and not a write that will make it.
+    is_read: bool,
 }
 
 impl Ahead {
@@ -72,7 +74,7 @@ impl Ahead {
         asked.extend(reads.clone().map(|(user_key, _)| {
             let key = key::record(space, key::position(seed, user_key), user_key);
             let (shard, fragment) = hot.hash(&key);
-            Asked { shard, fragment, id: Id::default(), stamp: hot.stamp(&key), known: None, key }
+            Asked { shard, fragment, id: Id::default(), stamp: hot.stamp(&key), known: None, is_read: true, key }
         }));
         hot.look_up_all(&mut asked, false);
         black_box(asked.iter().fold(0, |sum, asked| sum ^ keyspace.accesses().peek(&asked.key)));
@@ -82,7 +84,7 @@ impl Ahead {
         let read = asked.iter().zip(reads);
         parts.extend(read.filter_map(|(asked, (_, element))| {
             let (header, _) = Meta::decode(asked.known.as_ref()?.as_ref()?)?;
-            asked_element(hot, space, header.parts?, &members::suffix(seed, element?))
+            asked_element(hot, space, header.parts?, &members::suffix(seed, element?), true)
         }));
         hot.warm_all(&mut parts);
     }
@@ -98,9 +100,9 @@ impl Ahead {
         Some((std::mem::take(key), Foreseen { stamp: *stamp, known }))
     }
 
-    /// Notes an element that a worker's batch will ask for.
-    pub(crate) fn add_element(&self, hot: &HotTier, space: SpaceId, parts: Parts, suffix: &[u8]) {
-        self.asked.borrow_mut().extend(asked_element(hot, space, parts, suffix));
+    /// Notes an element that a worker's batch will ask for, in a read or in a write.
+    pub(crate) fn add_element(&self, hot: &HotTier, space: SpaceId, parts: Parts, suffix: &[u8], is_read: bool) {
+        self.asked.borrow_mut().extend(asked_element(hot, space, parts, suffix, is_read));
     }
 
     /// How many elements are noted.
@@ -119,8 +121,8 @@ impl Ahead {
         let keys: Vec<&[u8]> = unknown.iter().map(|asked| element_of(&asked.key)).collect();
         let found = if keys.is_empty() { Vec::new() } else { engine.read_many(Family::Elements, &keys)? };
         for (asked, found) in unknown.into_iter().zip(found) {
-            if let Some(record) = &found {
-                hot.fill(&asked.key, Some(record));
+            if asked.is_read || found.is_some() {
+                hot.fill(&asked.key, found.as_deref());
             }
             asked.known = Some(found);
         }
@@ -145,10 +147,10 @@ impl Ahead {
     }
 }
 
-fn asked_element(hot: &HotTier, space: SpaceId, parts: Parts, suffix: &[u8]) -> Option<Asked> {
+fn asked_element(hot: &HotTier, space: SpaceId, parts: Parts, suffix: &[u8], is_read: bool) -> Option<Asked> {
     let key = part_key(Family::Elements, space, parts, suffix)?;
     let (shard, fragment) = hot.hash(&key);
-    Some(Asked { key, shard, fragment, id: Id::default(), stamp: Stamp::default(), known: None })
+    Some(Asked { key, shard, fragment, id: Id::default(), stamp: Stamp::default(), known: None, is_read })
 }
 
 /// The shards that were locked for a lookup.

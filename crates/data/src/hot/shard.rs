@@ -16,8 +16,9 @@ use engine::{RecordKey, RecordValue};
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as TableEntry;
 
-/// Entries that are allocated together, so that a growing tier is never copied.
-const CHUNK_ENTRIES: usize = 256;
+/// Entries of the first chunk. Each chunk has twice as many as the one before, so that a growing tier is never copied, and most of a large one
+/// lies in pieces that the operating system can give huge pages to.
+const FIRST_CHUNK_ENTRIES: usize = 256;
 /// The small queue's share of the bytes: one part in so many.
 const SMALL_SHARE: u64 = 10;
 /// The most that an entry's counter counts: how often it is passed over in the main queue.
@@ -79,7 +80,7 @@ pub(super) struct Id(u32);
 pub(super) struct Shard {
     /// Fragment of the hash, and entry.
     table: HashTable<(u32, Id)>,
-    chunks: Vec<Box<[Entry]>>,
+    chunks: Vec<Vec<Entry>>,
     free: Vec<Id>,
     small: VecDeque<Id>,
     main: VecDeque<Id>,
@@ -278,10 +279,13 @@ impl Shard {
         self.free.push(id);
     }
 
-    /// Makes room for more entries, and returns one of them.
+    /// Makes one more entry.
     fn grow(&mut self) -> Id {
-        let first = (self.chunks.len() * CHUNK_ENTRIES) as u32 + 1;
-        let blank = || Entry {
+        if self.chunks.last().is_none_or(|chunk| chunk.len() == chunk.capacity()) {
+            self.chunks.push(Vec::with_capacity(FIRST_CHUNK_ENTRIES << self.chunks.len()));
+        }
+        let at = self.chunks.len() - 1;
+        let blank = Entry {
             key: RecordKey::new(),
             record: RecordValue::default(),
             fragment: 0,
@@ -289,9 +293,8 @@ impl Shard {
             place: Place::Free,
             shows: Shows::Nothing,
         };
-        self.chunks.push((0..CHUNK_ENTRIES).map(|_| blank()).collect());
-        self.free.extend((first + 1..first + CHUNK_ENTRIES as u32).rev().map(Id));
-        Id(first)
+        self.chunks[at].push(blank);
+        Id((chunk_start(at) + self.chunks[at].len()) as u32)
     }
 
     fn ghost_at(&self, fragment: u32) -> usize {
@@ -300,14 +303,26 @@ impl Shard {
     }
 
     fn entry(&self, Id(id): Id) -> &Entry {
-        let at = id as usize - 1;
-        &self.chunks[at / CHUNK_ENTRIES][at % CHUNK_ENTRIES]
+        let (chunk, at) = place_of(id);
+        &self.chunks[chunk][at]
     }
 
     fn entry_mut(&mut self, Id(id): Id) -> &mut Entry {
-        let at = id as usize - 1;
-        &mut self.chunks[at / CHUNK_ENTRIES][at % CHUNK_ENTRIES]
+        let (chunk, at) = place_of(id);
+        &mut self.chunks[chunk][at]
     }
+}
+
+/// Entries in the chunks before one.
+fn chunk_start(chunk: usize) -> usize {
+    FIRST_CHUNK_ENTRIES * ((1 << chunk) - 1)
+}
+
+/// The chunk of an entry, and where it lies in it.
+fn place_of(id: u32) -> (usize, usize) {
+    let at = id as usize - 1;
+    let chunk = (at / FIRST_CHUNK_ENTRIES + 1).ilog2() as usize;
+    (chunk, at - chunk_start(chunk))
 }
 
 /// The table wants the hash's entropy in its lowest and its highest bits.
@@ -414,7 +429,8 @@ mod tests {
             shard.remove(fragment(n), &key(n));
         }
         assert_eq!((shard.len(), shard.bytes()), (0, 0));
-        assert!(shard.chunks.len() * CHUNK_ENTRIES <= 2 * DEAD_MAX + CHUNK_ENTRIES);
+        let made: usize = shard.chunks.iter().map(Vec::len).sum();
+        assert!(made <= 2 * DEAD_MAX + 1, "{made} entries");
     }
 
     #[test]

@@ -31,8 +31,9 @@ impl<'v> View<'v> {
             return Ok(known.map(Value::Shared));
         }
         let stored = engine.get(family, element)?;
-        if let Some(record) = stored.as_deref() {
-            hot.fill(&hot_key, Some(record));
+        // That it is absent is kept for reads alone: a write is about to make it.
+        if stored.is_some() || self.has_pool {
+            hot.fill(&hot_key, stored.as_deref());
         }
         Ok(stored)
     }

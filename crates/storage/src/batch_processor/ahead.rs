@@ -107,7 +107,7 @@ impl BatchProcessor<'_> {
             let slice = &self.waiting[asking.request].request.payload;
             let Call::Run { command, first, count, .. } = slice.calls[asking.call] else { continue };
             if let Some(members) = elements::asked(command, &slice.args(first, count)) {
-                self.batch.foresee(&shared.keyspace, asking.space, asking.slot, members);
+                self.batch.foresee(&shared.keyspace, asking.space, asking.slot, members, !command.is_write());
             }
         }
         self.batch.look_ahead(&shared.engine, &shared.keyspace)
