@@ -2,7 +2,7 @@
 //!
 //! A block that is not here is read from the operating system's page cache, where it lies compressed and is nobody's resident
 //! memory. So the cache need not hold the data: what has to fit are indexes and filters, about a thirtieth of the table files,
-//! and the blocks that are asked for again and again. An eighth of the files is both.
+//! and the blocks that are asked for again and again. A sixteenth of the files is both.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,7 +11,7 @@ use rust_rocksdb::{Cache, HyperClockCacheOptions};
 use crate::options::EngineOptions;
 
 /// The share of the live files' bytes: one part in so many.
-const SHARE_OF_FILES: u64 = 8;
+const SHARE_OF_FILES: u64 = 16;
 
 /// One shard. The cache has no locks that more of them would spread, and each gets its part of the capacity: as many as suit the most that
 /// it may become would be too small for a filter while it is small.
@@ -119,7 +119,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let engine = engine(dir.path(), 4 * MB, 8 * MB);
         let capacities =
-            [0, 48, 1000].map(|file_megabytes| engine.cache.follow(file_megabytes * MB as u64) / MB as u64);
+            [0, 96, 2000].map(|file_megabytes| engine.cache.follow(file_megabytes * MB as u64) / MB as u64);
         assert_eq!(capacities, [4, 6, 8]);
         assert_eq!(engine.sizes().block_cache_capacity, 4 * MB as u64);
     }

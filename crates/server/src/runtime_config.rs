@@ -12,7 +12,7 @@ use crate::machine::Machine;
 const HOT_TIER_SHARE: u64 = 64;
 /// The most that it gets: room for a million records with values of 64 bytes. Memory is what Redis needs more of, so more than
 /// that is asked for by name.
-const HOT_TIER_MAX: u64 = 160 << 20;
+const HOT_TIER_MAX: u64 = 152 << 20;
 /// The block cache that is derived follows the data from this on, in bytes, ...
 const BLOCK_CACHE_MIN: u64 = 32 << 20;
 /// ... up to this part of the machine's memory, one in so many.
@@ -163,7 +163,7 @@ mod tests {
             let shape = RuntimeConfig::derive(&config, &Machine { memory_bytes, ..machine(2) });
             (shape.hot_tier_bytes, shape.engine.block_cache_bytes, shape.engine.block_cache_bytes_max)
         };
-        assert_eq!(sizes(16 << 30), (160 << 20, 32 << 20, 4 << 30));
+        assert_eq!(sizes(16 << 30), (152 << 20, 32 << 20, 4 << 30));
         assert_eq!(sizes(1 << 30), (16 << 20, 32 << 20, 256 << 20));
     }
 
