@@ -338,9 +338,24 @@ impl Batch {
         keyspace.watches().tell(self, engine, keyspace);
     }
 
+    /// True if the databases that the batch flushes have at least half of all keys.
+    fn empties_most(&self, keyspace: &Keyspace) -> bool {
+        let Some(spaces) = &self.spaces else { return false };
+        let (mut flushed, mut kept) = (0, 0);
+        for db in 0..keyspace.database_count() {
+            let is_kept = spaces.contains(&keyspace.space(db));
+            *(if is_kept { &mut kept } else { &mut flushed }) += keyspace.count(db).keys;
+        }
+        flushed > 0 && flushed >= kept
+    }
+
     /// The second part of [`Batch::publish`]: counts and spaces.
     pub fn publish_counts(&self, keyspace: &Keyspace) {
+        let is_emptied = self.empties_most(keyspace);
         keyspace.publish(self);
+        if is_emptied {
+            keyspace.hot().clear();
+        }
         keyspace.expired_keys.fetch_add(self.expired_keys, std::sync::atomic::Ordering::Relaxed);
     }
 

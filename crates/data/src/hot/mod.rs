@@ -304,6 +304,16 @@ impl HotTier {
         }
     }
 
+    /// Forgets everything, as most of it is of no use any more. What a commit has hidden stays unseen: it is not here.
+    pub(crate) fn clear(&self) {
+        for shard in &self.shards {
+            let empty = Shard::new(self.bytes_max / SHARD_COUNT as u64);
+            // It is taken apart when others may look again.
+            let old = std::mem::replace(&mut *shard.lock(), empty);
+            drop(old);
+        }
+    }
+
     /// Lookups that it answered, and those that went on to RocksDB. Waits for nobody.
     pub fn lookups(&self) -> (u64, u64) {
         (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))

@@ -16,9 +16,13 @@ use engine::{RecordKey, RecordValue};
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as TableEntry;
 
-/// Entries of the first chunk. Each chunk has twice as many as the one before, so that a growing tier is never copied, and most of a large one
-/// lies in pieces that the operating system can give huge pages to.
+/// Entries are allocated in chunks, so that a growing tier is never copied: of this many, the first; each of twice as many as the one before, so
+/// that most of a large tier lies in pieces that the operating system can give huge pages to; up to a size of which an unused part is little.
 const FIRST_CHUNK_ENTRIES: usize = 256;
+/// Chunks of which each is larger than the one before. All that follow are as large as the next one would be: 8192 entries, a MiB.
+const GROWING_CHUNKS: usize = 5;
+const CHUNK_ENTRIES: usize = FIRST_CHUNK_ENTRIES << GROWING_CHUNKS;
+const GROWING_ENTRIES: usize = FIRST_CHUNK_ENTRIES * ((1 << GROWING_CHUNKS) - 1);
 /// The small queue's share of the bytes: one part in so many.
 const SMALL_SHARE: u64 = 10;
 /// The most that an entry's counter counts: how often it is passed over in the main queue.
@@ -282,7 +286,7 @@ impl Shard {
     /// Makes one more entry.
     fn grow(&mut self) -> Id {
         if self.chunks.last().is_none_or(|chunk| chunk.len() == chunk.capacity()) {
-            self.chunks.push(Vec::with_capacity(FIRST_CHUNK_ENTRIES << self.chunks.len()));
+            self.chunks.push(Vec::with_capacity(FIRST_CHUNK_ENTRIES << self.chunks.len().min(GROWING_CHUNKS)));
         }
         let at = self.chunks.len() - 1;
         let blank = Entry {
@@ -315,14 +319,20 @@ impl Shard {
 
 /// Entries in the chunks before one.
 fn chunk_start(chunk: usize) -> usize {
-    FIRST_CHUNK_ENTRIES * ((1 << chunk) - 1)
+    let growing = chunk.min(GROWING_CHUNKS);
+    FIRST_CHUNK_ENTRIES * ((1 << growing) - 1) + (chunk - growing) * CHUNK_ENTRIES
 }
 
 /// The chunk of an entry, and where it lies in it.
 fn place_of(id: u32) -> (usize, usize) {
     let at = id as usize - 1;
-    let chunk = (at / FIRST_CHUNK_ENTRIES + 1).ilog2() as usize;
-    (chunk, at - chunk_start(chunk))
+    match at.checked_sub(GROWING_ENTRIES) {
+        Some(at) => (GROWING_CHUNKS + at / CHUNK_ENTRIES, at % CHUNK_ENTRIES),
+        None => {
+            let chunk = (at / FIRST_CHUNK_ENTRIES + 1).ilog2() as usize;
+            (chunk, at - chunk_start(chunk))
+        }
+    }
 }
 
 /// The table wants the hash's entropy in its lowest and its highest bits.
@@ -467,6 +477,20 @@ mod tests {
             .map(Entry::weight)
             .sum();
         assert_eq!(all, shard.bytes());
+    }
+
+    #[test]
+    fn every_entry_has_a_place_of_its_own_in_the_chunks_as_they_grow() {
+        let (mut chunk, mut at) = (0, 0);
+        for id in 1..=(GROWING_ENTRIES + 3 * CHUNK_ENTRIES) as u32 {
+            assert_eq!(place_of(id), (chunk, at), "{id}");
+            assert_eq!(chunk_start(chunk) + at + 1, id as usize);
+            at += 1;
+            if at == FIRST_CHUNK_ENTRIES << chunk.min(GROWING_CHUNKS) {
+                (chunk, at) = (chunk + 1, 0);
+            }
+        }
+        assert_eq!((chunk, at), (GROWING_CHUNKS + 3, 0));
     }
 
     #[test]
