@@ -104,7 +104,7 @@ mod tests {
         fill(&engine);
         read(&engine, 0..16_384);
         assert!(engine.cache.bytes() <= 2 * MB as u64, "{}", engine.cache.bytes());
-        assert_eq!(engine.cache.follow(256 * MB as u64), 32 * MB as u64);
+        assert_eq!(engine.cache.follow(512 * MB as u64), 32 * MB as u64);
         read(&engine, 0..16_384);
         assert!(engine.cache.bytes() >= 16 * MB as u64, "{}", engine.cache.bytes());
         assert_eq!(engine.cache.follow(0), MB as u64);
