@@ -161,7 +161,9 @@ impl Connection {
         slice.spans = held.spans;
         let buf: Bytes = held.buf;
         let command = Upcoming::find(&buf, slice, 0, 0);
+        state.clock = None;
         let verdict = self.look_at(shard, state, slice, &buf, &command);
+        self.count_reads(shard, state);
         slice.seal(buf.clone());
         match verdict {
             Verdict::Next | Verdict::Cross => Stop::Full,

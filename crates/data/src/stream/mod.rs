@@ -114,12 +114,7 @@ impl Stream {
         progress: &mut Progress,
         mut visit: impl FnMut(Entry<'_>) -> Result<bool>,
     ) -> Result<()> {
-        // Below the first entry there may be trimmed ones.
-        let from = from.max(self.header.first_id);
-        if self.header.length == 0 || from > to {
-            return Ok(());
-        }
-        view.admit_parts()?;
+        let Some(from) = self.beginning(view, from, to)? else { return Ok(()) };
         let (from, to) = (layout::entry_suffix(from), layout::after_entry(to));
         let mut cursor = view.records(Family::Elements, self.parts, &from, Some(&to), direction)?;
         while let Some((suffix, value)) = cursor.next()? {
@@ -132,6 +127,16 @@ impl Stream {
         Ok(())
     }
 
+    /// Where entries between two ids begin; None: there are none. Below the first entry there may be trimmed ones.
+    fn beginning(&self, view: &View<'_>, from: StreamId, to: StreamId) -> Result<Option<StreamId>> {
+        let from = from.max(self.header.first_id);
+        if self.header.length == 0 || from > to {
+            return Ok(None);
+        }
+        view.admit_parts()?;
+        Ok(Some(from))
+    }
+
     /// The same for a read that is likely to be short, or near others: it goes through [`runs`] first.
     pub fn read(
         &self,
@@ -141,11 +146,7 @@ impl Stream {
         progress: &mut Progress,
         mut visit: impl FnMut(Entry<'_>) -> Result<bool>,
     ) -> Result<()> {
-        let from = from.max(self.header.first_id);
-        if self.header.length == 0 || from > to {
-            return Ok(());
-        }
-        view.admit_parts()?;
+        let Some(from) = self.beginning(view, from, to)? else { return Ok(()) };
         match runs::read(view, self, (from, to), direction, progress, &mut visit)? {
             Outcome::Done => Ok(()),
             Outcome::Left(from, to) => self.walk(view, (from, to), direction, progress, visit),

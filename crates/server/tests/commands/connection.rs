@@ -284,6 +284,17 @@ fn client_pause_holds_commands_back() {
         reader.wire.send(b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n*2\r\n$3\r\nGET\r\n$1\r\nx\r\nSET k \"3 4\"\r\nGET k\r\n");
         let replies: Vec<String> = (0..4).map(|_| reader.wire.read().to_string()).collect();
         assert_eq!(replies, ["$2", "nil", "+OK", "$3 4"]);
+        // It is counted when it was answered.
+        db.check_all(&[("SET k 5", "+OK"), ("CONFIG RESETSTAT", "+OK"), ("CLIENT PAUSE 200", "+OK")]);
+        reader.check("GET k", "$5");
+        let stats = db.call("INFO commandstats").to_string();
+        assert!(stats.contains("cmdstat_get:calls=1,"), "{stats}");
+        // What is read after a pause is read at the time after it.
+        db.check("SET short 1 PX 100", "+OK");
+        reader.check("GET short", "$1");
+        reader.check("GET short", "$1");
+        db.check("CLIENT PAUSE 300", "+OK");
+        reader.check("GET short", "nil");
     });
 }
 
