@@ -173,6 +173,15 @@ impl Batch {
         keyspace.hot().remember(slots, &mut self.pending, &mut self.lookups);
     }
 
+    /// Takes what was read of slots into the hot tier. The caller has held their latches since before.
+    pub fn fill_hot(&self, slots: &[SlotId], keyspace: &Keyspace) {
+        for &slot in slots {
+            if let Some(known) = self.pending.known(slot) {
+                keyspace.hot().fill(self.pending.key(slot), known.map(|record| &record[..]));
+            }
+        }
+    }
+
     /// Locates a key that the batch may read. Its latch is held.
     pub fn locate(&mut self, keyspace: &Keyspace, space: SpaceId, user_key: &[u8]) -> SlotId {
         self.pending.locate(&key::record(space, key::position(keyspace.seed(), user_key), user_key))

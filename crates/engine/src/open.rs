@@ -23,6 +23,9 @@ use crate::recovery::{losses, open_error};
 use crate::splice;
 use crate::view::{Snapshot, View};
 
+/// Records that one multi-get asks for, and the bytes of records after which no further one follows: what is read ahead is in memory twice.
+const READ_AHEAD_AT_ONCE: usize = 128;
+const READ_AHEAD_BYTES_MAX: usize = 1 << 20;
 /// Of two to the power of this many records that could be patched, one is written as a whole.
 const PATCHES_LOG2: u32 = 4;
 /// The golden ratio of 2^64: multiples of it are spread evenly, whatever the stride.
@@ -142,13 +145,21 @@ impl Engine {
         Snapshot::new(self)
     }
 
-    /// Reads the records of slots in one go into their batch. Leaves the slots in the order of their keys.
+    /// Reads the records of slots into their batch, many at once, until those that were read have [`READ_AHEAD_BYTES_MAX`]. Leaves the slots
+    /// in the order of their keys.
     pub fn read_ahead(&self, slots: &mut Vec<SlotId>, pending: &mut Pending) -> Result<(), Error> {
         slots.sort_unstable_by(|&a, &b| pending.key(a).cmp(pending.key(b)));
         slots.dedup();
-        let keys: Vec<&[u8]> = slots.iter().map(|&slot| pending.key(slot).as_slice()).collect();
-        let values = self.read_many(Family::Keys, &keys)?;
-        slots.iter().zip(values).for_each(|(&slot, value)| pending.remember(slot, value));
+        let mut bytes = 0;
+        for slots in slots.chunks(READ_AHEAD_AT_ONCE) {
+            let keys: Vec<&[u8]> = slots.iter().map(|&slot| pending.key(slot).as_slice()).collect();
+            let values = self.read_many(Family::Keys, &keys)?;
+            bytes += values.iter().flatten().map(|value| value.len()).sum::<usize>();
+            slots.iter().zip(values).for_each(|(&slot, value)| pending.remember(slot, value));
+            if bytes >= READ_AHEAD_BYTES_MAX {
+                break;
+            }
+        }
         Ok(())
     }
 

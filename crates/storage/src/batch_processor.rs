@@ -121,8 +121,9 @@ pub(crate) struct BatchProcessor<'s> {
     /// While the requests of a failed batch run again: what became of their writes.
     refusing: Option<Failure>,
     write_commands: u64,
-    /// Records to read ahead, and calls that will ask for elements; kept for their allocations.
+    /// Records to read ahead, for writes and for reads, and calls that will ask for elements; kept for their allocations.
     ahead: Vec<SlotId>,
+    reads_ahead: Vec<SlotId>,
     asking: Vec<Asking>,
     control: BatchControl,
     /// The part of the turn that went into commits which sync.
@@ -154,6 +155,7 @@ impl<'s> BatchProcessor<'s> {
             refusing: None,
             write_commands: 0,
             ahead: Vec::new(),
+            reads_ahead: Vec::new(),
             asking: Vec::new(),
             control: BatchControl::default(),
             sync_time: Duration::ZERO,

@@ -1,5 +1,5 @@
-//! What the commands of a turn will look up, read ahead: the headers of their keys with one multi-get, then the members and fields that they
-//! name with another.
+//! What the commands of a turn will look up, read ahead: the headers of the keys that they write with one multi-get, of those that they only
+//! read with another, then the members and fields that they name with a third.
 
 use commands::{Call, Marks, elements};
 use data::SpaceId;
@@ -21,8 +21,8 @@ pub(super) struct Asking {
 }
 
 impl BatchProcessor<'_> {
-    /// Fetches the records that the turn's writes will look up with one multi-get. Only latched keys are
-    /// read: what is remembered of another could change before it is used.
+    /// Fetches the records that the turn's commands will look up. Only latched keys are read: what is remembered of another could change
+    /// before it is used.
     pub(super) fn read_ahead(&mut self) {
         let metrics = self.shared.metrics();
         let outcome = fence(metrics, || {
@@ -52,6 +52,7 @@ impl BatchProcessor<'_> {
     fn latch_and_read(&mut self) -> Result<(), data::Error> {
         self.turn.set_now_ms(now_ms());
         self.ahead.clear();
+        self.reads_ahead.clear();
         self.asking.clear();
         let mut all = true;
         for request in 0..self.waiting.len() {
@@ -66,19 +67,24 @@ impl BatchProcessor<'_> {
         if self.ahead.len() > 1 {
             self.shared.engine.read_ahead(&mut self.ahead, self.batch.pending_mut())?;
         }
+        self.batch.remember_hot(&mut self.reads_ahead, &self.shared.keyspace);
+        if self.reads_ahead.len() > 1 {
+            self.shared.engine.read_ahead(&mut self.reads_ahead, self.batch.pending_mut())?;
+            self.batch.fill_hot(&self.reads_ahead, &self.shared.keyspace);
+        }
         self.read_elements()
     }
 
-    /// Latches the keys of a call that writes, and that of one that reads elements of a single key, and notes what they will ask for. False:
-    /// a write has a key whose latch another worker has.
+    /// Latches the keys of a call, and notes what it will ask for. False: a write has a key whose latch another worker has. A read does
+    /// without, and without what would have been read ahead.
     fn latch_call(&mut self, request: usize, call: usize) -> bool {
         let slice = &self.waiting[request].request.payload;
         let Call::Run { command, first, count, db, .. } = slice.calls[call] else { return true };
         let args = slice.args(first, count);
-        let (is_write, asks) = (command.is_write(), elements::asked(command, &args).is_some());
-        if !is_write && !asks || command.marks.has(Marks::EXCLUSIVE) {
+        if command.marks.has(Marks::EXCLUSIVE) {
             return true;
         }
+        let (is_write, asks) = (command.is_write(), elements::asked(command, &args).is_some());
         let (keyspace, mut all) = (&self.shared.keyspace, true);
         let space = keyspace.space(db);
         command.visit_keys(&args, |index| {
@@ -92,7 +98,7 @@ impl BatchProcessor<'_> {
                 all &= !is_write;
                 return;
             }
-            self.ahead.push(slot);
+            if is_write { &mut self.ahead } else { &mut self.reads_ahead }.push(slot);
             if asks {
                 self.asking.push(Asking { request, call, space, slot });
             }
