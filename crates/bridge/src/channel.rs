@@ -31,6 +31,8 @@ pub struct ChannelLimits {
 pub struct TakeLimits {
     /// Requests, until they hold so many commands.
     pub commands: usize,
+    /// The same for the lane of short requests.
+    pub short_commands: usize,
     /// Their bytes.
     pub bytes: usize,
     /// Workers that share what waits.
@@ -292,10 +294,11 @@ impl<Q, R> MessageChannel<Q, R> {
         }
         let now = Instant::now();
         let next_deferred = waiting.wake_deferred(now);
-        let lane = waiting.lanes.next_lane();
+        let (lane, is_long) = waiting.lanes.next_lane();
+        let commands_max = if is_long { limits.commands } else { limits.short_commands };
         let share = lane.len().div_ceil(limits.workers.max(1)).max(SHARE_MIN);
         let (mut bytes, mut count) = (0, 0);
-        while into.len() < share && count < limits.commands && bytes < limits.bytes {
+        while into.len() < share && count < commands_max && bytes < limits.bytes {
             let Some(request) = lane.pop_front() else { break };
             waiting.bytes -= request.size_bytes;
             if request.deadline < now && !begun(&request.payload) {

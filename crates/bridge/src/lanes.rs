@@ -43,11 +43,11 @@ impl<Q, R> Lanes<Q, R> {
         self.lane_of(&request).push_front(request);
     }
 
-    /// The lane whose turn it is; the next time it is the other's, if that holds something then.
-    pub(crate) fn next_lane(&mut self) -> &mut VecDeque<StorageRequest<Q, R>> {
+    /// The lane whose turn it is, and whether that is the long requests'; the next time it is the other's, if that holds something then.
+    pub(crate) fn next_lane(&mut self) -> (&mut VecDeque<StorageRequest<Q, R>>, bool) {
         let is_long = self.short.is_empty() || self.next_is_long && !self.long.is_empty();
         self.next_is_long = !is_long;
-        if is_long { &mut self.long } else { &mut self.short }
+        (if is_long { &mut self.long } else { &mut self.short }, is_long)
     }
 
     /// The first of each lane: what has waited longest is among them.

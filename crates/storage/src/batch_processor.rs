@@ -57,6 +57,10 @@ impl Mark {
     }
 }
 
+/// The part of `batch-target-usec` that a turn of short requests may take. Their senders do nothing until they are answered: if one turn took
+/// all that wait, the clients and the network runtime would stand still while it lasts, and storage while they go on.
+const SHORT_TURN_PART: u32 = 8;
+
 /// A request in hand.
 struct Work {
     request: Request,
@@ -193,9 +197,20 @@ impl<'s> BatchProcessor<'s> {
 
     /// How many commands the next turn may take.
     pub(crate) fn commands_max(&self) -> usize {
-        let settings = &self.shared.settings;
-        let target = Duration::from_micros(settings.batch_target_us.load(Ordering::Relaxed));
-        self.control.limit(target, settings.batch_commands.load(Ordering::Relaxed))
+        self.commands_within(self.target())
+    }
+
+    /// The same for a turn of short requests: see [`SHORT_TURN_PART`].
+    pub(crate) fn short_commands_max(&self) -> usize {
+        self.commands_within(self.target() / SHORT_TURN_PART)
+    }
+
+    fn target(&self) -> Duration {
+        Duration::from_micros(self.shared.settings.batch_target_us.load(Ordering::Relaxed))
+    }
+
+    fn commands_within(&self, target: Duration) -> usize {
+        self.control.limit(target, self.shared.settings.batch_commands.load(Ordering::Relaxed))
     }
 
     fn tell_limit(&self) {

@@ -149,6 +149,7 @@ async fn work(place: Place) {
     loop {
         let limits = TakeLimits {
             commands: processor.commands_max(),
+            short_commands: processor.short_commands_max(),
             bytes: shared.settings.batch_bytes.load(Ordering::Relaxed),
             workers: shared.settings.workers,
         };

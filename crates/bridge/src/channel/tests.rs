@@ -7,7 +7,7 @@ use crate::client::{Size, StorageClient};
 use crate::mailbox::{Answer, Mailbox};
 use crate::request::{ReplySlot, StorageResponse, answer_all};
 
-const ALL: TakeLimits = TakeLimits { commands: 100, bytes: 1 << 20, workers: 1 };
+const ALL: TakeLimits = TakeLimits { commands: 100, short_commands: 100, bytes: 1 << 20, workers: 1 };
 
 fn channel(requests: usize, bytes: usize) -> MessageChannel<u32, u32> {
     MessageChannel::new(ChannelLimits { requests, bytes }, 1, Arc::default())
@@ -217,7 +217,7 @@ async fn each_thread_gets_its_own_answers_in_one_piece() {
 async fn a_worker_takes_requests_until_they_hold_enough_commands() {
     let (channel, mailbox) = (channel(10, 1000), Arc::new(Mailbox::default()));
     channel.send(&mut (0..6).map(|n| request(&mailbox, n, 1, LONG)).collect());
-    let limits = TakeLimits { commands: 5, ..ALL };
+    let limits = TakeLimits { short_commands: 5, ..ALL };
     let mut taken = Vec::new();
     // Of 0, 1, 2, 3, 4 and 5 commands.
     channel.take(&limits, |_| false, &mut taken).await.expect("open");
@@ -231,7 +231,7 @@ async fn short_requests_do_not_wait_behind_long_ones_and_both_go_on() {
     let (channel, mailbox) = (channel(100, 1000), Arc::new(Mailbox::default()));
     // They hold as many commands as their numbers say.
     channel.send(&mut [50, 51, 52, 1, 2].map(|n| request(&mailbox, n, 1, LONG)).into());
-    let limits = TakeLimits { commands: 60, ..ALL };
+    let limits = TakeLimits { commands: 60, short_commands: 4, ..ALL };
     let mut taken = Vec::new();
     let mut turns = Vec::new();
     for _ in 0..3 {
@@ -239,6 +239,7 @@ async fn short_requests_do_not_wait_behind_long_ones_and_both_go_on() {
         turns.push(taken.drain(..).map(|request| request.payload).collect::<Vec<_>>());
         channel.send(&mut [request(&mailbox, 3, 1, LONG)].into());
     }
+    // Each lane within its own limit, which the last request may exceed.
     assert_eq!(turns, [vec![1, 2], vec![50, 51], vec![3, 3]]);
     assert_eq!(channel.depth(), (2, 2));
 }

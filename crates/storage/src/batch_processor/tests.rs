@@ -71,7 +71,7 @@ impl Bench {
 
     /// Takes what waits, as a worker does.
     fn take(&mut self) {
-        let limits = TakeLimits { commands: 100, bytes: 1 << 20, workers: 1 };
+        let limits = TakeLimits { commands: 100, short_commands: 100, bytes: 1 << 20, workers: 1 };
         self.runtime.block_on(async {
             let no_timer = async |_| std::future::pending().await;
             tokio::select! {
