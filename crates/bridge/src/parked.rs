@@ -117,6 +117,13 @@ impl<Q, R> Parked<Q, R> {
         self.table.lock().by_topic.len()
     }
 
+    /// For how many topics those wait that are `meant`.
+    pub fn topic_count_of(&self, meant: impl Fn(&Q) -> bool) -> usize {
+        let table = self.table.lock();
+        let is_meant = |number: &u64| table.waiters.get(number).is_some_and(|waiter| meant(&waiter.request.payload));
+        table.by_topic.values().filter(|numbers| numbers.iter().any(is_meant)).count()
+    }
+
     /// All topics that somebody waits for.
     pub fn topics(&self) -> Vec<Topic> {
         self.table.lock().by_topic.keys().cloned().collect()
@@ -252,6 +259,7 @@ mod tests {
         assert!(parked.take_next(b"b", 0, |_| true).is_none());
         let place = first.place.expect("it has waited");
         parked.park(first, vec![b"a".to_vec()], None).expect("it is open");
+        assert_eq!((parked.topic_count_of(|_| true), parked.topic_count_of(|_| false)), (1, 0));
         assert_eq!(parked.take_next(b"a", place.number(), |_| true).map(|request| request.id), Some(2));
         assert_eq!(parked.take_next(b"a", 0, |_| true).map(|request| request.id), Some(1));
         assert_eq!((parked.count(), parked.topic_count()), (0, 0));

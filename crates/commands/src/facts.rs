@@ -115,6 +115,8 @@ pub struct NetworkFacts {
     pub clients_in_timeout_table: u64,
     pub tracking_clients: u64,
     pub total_blocking_keys: u64,
+    /// Those for which somebody waits whom it concerns too if the key goes.
+    pub total_blocking_keys_on_nokey: u64,
     pub pubsub_clients: u64,
     pub pubsub_channels: u64,
     pub pubsub_patterns: u64,
@@ -250,6 +252,10 @@ pub struct StorageFacts {
     pub databases: Vec<(u64, u64)>,
     /// Keys that expired.
     pub expired_keys: u64,
+    /// Fields of hashes that expired.
+    pub expired_fields: u64,
+    /// Values of many parts that were freed in the background.
+    pub freed_values: u64,
     /// Reads that found their key.
     pub keyspace_hits: u64,
     /// Reads that did not.

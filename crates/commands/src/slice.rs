@@ -168,6 +168,11 @@ impl Slice {
         self.next > 0
     }
 
+    /// True if a request that waits for keys is also concerned when one of them goes: the groups of a stream go with it.
+    pub fn waits_for_absence(&self) -> bool {
+        matches!(self.calls.first(), Some(Call::Run { command, .. }) if command.name == "xreadgroup")
+    }
+
     /// Answers every call that has not run with an error; replies that are known stay.
     pub fn refuse_rest(&mut self, error: &Error) {
         let text = error.to_string();

@@ -1,5 +1,7 @@
 //! The state of an open batch above the engine's: counts, and which space each database is.
 
+use std::sync::atomic::Ordering;
+
 use engine::{Durability, Engine, Family, Pending, RecordKey, RecordValue, SlotId};
 use hashbrown::HashSet;
 
@@ -36,7 +38,7 @@ pub struct Batch {
     deltas: Vec<Delta>,
     /// The spaces of all databases, if the batch changes them.
     spaces: Option<Vec<SpaceId>>,
-    expired_keys: u64,
+    expired: Expired,
     /// Up to where it reserves versions of values, if it does.
     reserved_version: Option<u64>,
     /// Keys that the commands of the turn will ask for, in the order in which they will.
@@ -65,8 +67,16 @@ pub struct Batch {
 struct Saved {
     deltas: Vec<Delta>,
     spaces: Option<Vec<SpaceId>>,
-    expired_keys: u64,
+    expired: Expired,
     reserved_version: Option<u64>,
+}
+
+/// What a batch removes because its time has come.
+#[derive(Clone, Copy, Debug, Default)]
+struct Expired {
+    keys: u64,
+    /// Fields of hashes.
+    fields: u64,
 }
 
 impl Batch {
@@ -155,7 +165,11 @@ impl Batch {
     }
 
     pub(crate) fn count_expired(&mut self) {
-        self.expired_keys += 1;
+        self.expired.keys += 1;
+    }
+
+    pub(crate) fn count_expired_fields(&mut self, count: usize) {
+        self.expired.fields += count as u64;
     }
 
     /// Locates a key ahead of the command that will ask for it. Commands ask in the same order.
@@ -269,7 +283,7 @@ impl Batch {
         if self.saved.spaces != self.spaces {
             self.saved.spaces.clone_from(&self.spaces);
         }
-        self.saved.expired_keys = self.expired_keys;
+        self.saved.expired = self.expired;
         self.saved.reserved_version = self.reserved_version;
     }
 
@@ -279,7 +293,7 @@ impl Batch {
         self.ready.clear();
         self.deltas.clone_from(&self.saved.deltas);
         self.spaces.clone_from(&self.saved.spaces);
-        self.expired_keys = self.saved.expired_keys;
+        self.expired = self.saved.expired;
         self.reserved_version = self.saved.reserved_version;
     }
 
@@ -288,7 +302,7 @@ impl Batch {
         self.pending.clear();
         self.deltas.clear();
         self.spaces = None;
-        self.expired_keys = 0;
+        self.expired = Expired::default();
         self.reserved_version = None;
         self.prepared.clear();
         self.prepared_next = 0;
@@ -301,7 +315,7 @@ impl Batch {
         }
         self.saved.deltas.clear();
         self.saved.spaces = None;
-        self.saved.expired_keys = 0;
+        self.saved.expired = Expired::default();
         self.saved.reserved_version = None;
     }
 
@@ -335,16 +349,16 @@ impl Batch {
     }
 
     /// Makes a batch that is on disk visible: to those who watch its keys, then counts, spaces, and the hot tier. The caller still holds the latches of
-    /// its keys.
+    /// its keys. For who watches, nothing has expired.
     pub fn publish(&self, engine: &Engine, keyspace: &Keyspace) {
-        self.tell_watchers(engine, keyspace);
+        self.tell_watchers(engine, keyspace, 0);
         self.publish_counts(keyspace);
         self.publish_records(keyspace);
     }
 
     /// The first part of [`Batch::publish`]: who watches a key that it has written is told.
-    pub fn tell_watchers(&self, engine: &Engine, keyspace: &Keyspace) {
-        keyspace.watches().tell(self, engine, keyspace);
+    pub fn tell_watchers(&self, engine: &Engine, keyspace: &Keyspace, now_ms: u64) {
+        keyspace.watches().tell(self, engine, keyspace, now_ms);
     }
 
     /// True if the databases that the batch flushes have at least half of all keys.
@@ -365,7 +379,8 @@ impl Batch {
         if is_emptied {
             keyspace.hot().clear();
         }
-        keyspace.expired_keys.fetch_add(self.expired_keys, std::sync::atomic::Ordering::Relaxed);
+        keyspace.expired_keys.fetch_add(self.expired.keys, Ordering::Relaxed);
+        keyspace.expired_fields.fetch_add(self.expired.fields, Ordering::Relaxed);
     }
 
     /// The last part of [`Batch::publish`]: the hot tier. Records that it does not come to stay hidden there, and are read from disk.

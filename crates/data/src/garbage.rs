@@ -41,9 +41,17 @@ pub(crate) fn add_space(pending: &mut Pending, space: SpaceId) {
     pending.put(Family::Meta, [SPACE, &space.0.to_be_bytes()[..]].concat(), Vec::new());
 }
 
-/// Takes up to `limit` notes and removes what they name. Returns how many were done: fewer than
-/// `limit` means that nothing is left. Needs no latch, as nothing refers to what is removed.
-pub fn collect(engine: &Engine, limit: usize) -> Result<usize> {
+/// What [`collect`] has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Collected {
+    /// Notes that were taken: fewer than the limit means that nothing is left.
+    pub notes: usize,
+    /// How many of them were of whole values.
+    pub values: usize,
+}
+
+/// Takes up to `limit` notes and removes what they name. Needs no latch, as nothing refers to what is removed.
+pub fn collect(engine: &Engine, limit: usize) -> Result<Collected> {
     let view = engine.view();
     let mut notes = Vec::new();
     {
@@ -68,7 +76,8 @@ pub fn collect(engine: &Engine, limit: usize) -> Result<usize> {
         pending.delete(Family::Meta, note.clone());
     }
     engine.commit(&pending, Durability::Process)?;
-    Ok(notes.len())
+    let values = notes.iter().filter(|(note, _)| note.starts_with(PARTS)).count();
+    Ok(Collected { notes: notes.len(), values })
 }
 
 fn unreadable(note: &[u8]) -> Error {

@@ -125,6 +125,10 @@ pub struct Keyspace {
     pub settings: Settings,
     /// Keys that expired since the start, for `INFO`.
     pub expired_keys: AtomicU64,
+    /// And fields of hashes.
+    pub expired_fields: AtomicU64,
+    /// Values of many parts that were deleted or replaced, and whose parts are gone by now.
+    pub freed_values: AtomicU64,
     /// Reads that found their key since the start, and those that did not.
     pub hits: AtomicU64,
     /// See `hits`.
@@ -220,6 +224,8 @@ impl Keyspace {
             watches: Arc::default(),
             settings: Settings::default(),
             expired_keys: AtomicU64::new(0),
+            expired_fields: AtomicU64::new(0),
+            freed_values: AtomicU64::new(0),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
         })
@@ -275,7 +281,8 @@ impl Keyspace {
 
     /// Zeroes the counters of `INFO`.
     pub fn reset_stats(&self) {
-        for counter in [&self.expired_keys, &self.hits, &self.misses] {
+        let Keyspace { expired_keys, expired_fields, freed_values, hits, misses, .. } = self;
+        for counter in [expired_keys, expired_fields, freed_values, hits, misses] {
             counter.store(0, Ordering::Relaxed);
         }
     }

@@ -140,6 +140,11 @@ impl<'t> Tx<'t> {
         self.batch.put(slot, &new, body);
     }
 
+    /// Counts fields of a hash that are removed because their time has come.
+    pub(crate) fn count_expired_fields(&mut self, count: usize) {
+        self.batch.count_expired_fields(count);
+    }
+
     /// Removes a key. `old` is what [`Tx::find`] returned for it.
     pub fn remove(&mut self, user_key: &[u8], old: Meta) {
         if old.kind == Kind::Stream {

@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 
 use crate::batch::Batch;
 use crate::error::Result;
+use crate::header::Meta;
 use crate::key;
 use crate::keyspace::Keyspace;
 use crate::view::View;
@@ -159,7 +160,7 @@ impl Drop for Watching {
 
 impl Watches {
     /// Tells those who watch what a batch has written. It is on disk, its latches are still held, and the databases are what they were before.
-    pub(crate) fn tell(&self, batch: &Batch, engine: &Engine, keyspace: &Keyspace) {
+    pub(crate) fn tell(&self, batch: &Batch, engine: &Engine, keyspace: &Keyspace, now_ms: u64) {
         if self.count.load(Ordering::Acquire) == 0 {
             return;
         }
@@ -195,8 +196,11 @@ impl Watches {
         drop(table);
         for (space, user_key, changed) in open {
             let record_key = key::record(space, key::position(keyspace.seed(), &user_key), &user_key);
-            // What cannot be read may have changed.
-            if engine.view().get(Family::Keys, &record_key).map_or(true, |found| found.is_some()) {
+            // What cannot be read may have changed; what has expired is not there.
+            let is_there = engine.view().get(Family::Keys, &record_key).map_or(true, |found| {
+                found.is_some_and(|record| Meta::decode(&record).is_none_or(|(meta, _)| !meta.is_expired(now_ms)))
+            });
+            if is_there {
                 changed.store(true, Ordering::Release);
             }
         }

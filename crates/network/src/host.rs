@@ -167,6 +167,8 @@ impl Host for Common {
         facts.network = self.metrics.facts(self.clients.count(), maxclients);
         facts.network.blocked_clients = self.waiting.count() as u64;
         facts.network.total_blocking_keys = self.waiting.topic_count() as u64;
+        let on_no_key = self.waiting.topic_count_of(Slice::waits_for_absence);
+        facts.network.total_blocking_keys_on_nokey = on_no_key as u64;
         facts.server.shutting_down = self.stopping.load(Ordering::Acquire);
         facts
     }

@@ -113,7 +113,10 @@ async fn collect(shared: Arc<Shared>) {
         }
         let work = shared.clone();
         let more = on_pool(&shared, move || match data::garbage::collect(&work.engine, COLLECT_STEP_MAX) {
-            Ok(done) => done == COLLECT_STEP_MAX,
+            Ok(done) => {
+                work.keyspace.freed_values.fetch_add(done.values as u64, Ordering::Relaxed);
+                done.notes == COLLECT_STEP_MAX
+            }
             Err(error) => {
                 tracing::warn!(%error, "cleaning up failed; it is tried again");
                 false

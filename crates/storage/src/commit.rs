@@ -18,7 +18,7 @@ use data::{Batch, Stored};
 use fail::fail_point;
 
 use crate::fence::{Panicked, Stage, fence};
-use crate::shared::Shared;
+use crate::shared::{Shared, now_ms};
 
 /// Why a batch is not committed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub(crate) fn commit(shared: &Shared, batch: &mut Batch, write_commands: u64) ->
     let judgement = judge(written, || read_back(shared, batch));
     if judgement.stored != Stored::Nothing {
         // What may have changed has changed, as far as somebody who watches it can know.
-        batch.tell_watchers(&shared.engine, &shared.keyspace);
+        batch.tell_watchers(&shared.engine, &shared.keyspace, now_ms());
     }
     if judgement.stored == Stored::Whole {
         batch.publish_counts(&shared.keyspace);

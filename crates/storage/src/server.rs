@@ -147,6 +147,8 @@ impl StorageServer {
         StorageFacts {
             databases: (0..keyspace.database_count()).map(count).collect(),
             expired_keys: load(&keyspace.expired_keys),
+            expired_fields: load(&keyspace.expired_fields),
+            freed_values: load(&keyspace.freed_values),
             keyspace_hits: load(&keyspace.hits),
             keyspace_misses: load(&keyspace.misses),
             batches: load(&metrics.batches),

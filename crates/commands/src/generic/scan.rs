@@ -149,26 +149,39 @@ impl<'a> ScanFilter<'a> {
     }
 }
 
-/// The options of `HSCAN` and its like.
+/// What the elements of a collection have besides their names, which a word among the options leaves out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Besides {
+    /// `SSCAN`.
+    Nothing,
+    /// `HSCAN ... NOVALUES`, of Redis 7.4.
+    Values,
+    /// `ZSCAN ... NOSCORES`, of Valkey 8.
+    Scores,
+}
+
+/// The options of `HSCAN`, `SSCAN` and `ZSCAN`.
 pub(crate) struct ElementFilter<'a> {
     pub(crate) pattern: Pattern<'a>,
     /// How many elements to look at, within what one call looks at.
     pub(crate) count: usize,
-    /// `HSCAN` is to leave the values out.
-    pub(crate) no_values: bool,
+    /// Only the names of elements are asked for.
+    pub(crate) names_only: bool,
 }
 
 impl<'a> ElementFilter<'a> {
-    /// Reads the arguments from number 3 on.
-    pub(crate) fn parse(args: &Args<'a>, has_values: bool) -> Result<ElementFilter<'a>> {
-        let mut filter = ElementFilter { pattern: Pattern(b"*"), count: SCAN_COUNT, no_values: false };
+    /// Reads the arguments from number 3 on. A word without its value is as wrong as an unknown one.
+    pub(crate) fn parse(args: &Args<'a>, besides: Besides) -> Result<ElementFilter<'a>> {
+        let mut filter = ElementFilter { pattern: Pattern(b"*"), count: SCAN_COUNT, names_only: false };
         let mut index = 3;
         while index < args.len() {
-            if args.is(index, "novalues") {
-                if !has_values {
-                    return Err(Error::sentence("ERR NOVALUES option can only be used in HSCAN"));
-                }
-                filter.no_values = true;
+            let is_left_out = match besides {
+                Besides::Nothing => false,
+                Besides::Values => args.is(index, "novalues"),
+                Besides::Scores => args.is(index, "noscores"),
+            };
+            if is_left_out {
+                filter.names_only = true;
                 index += 1;
                 continue;
             }

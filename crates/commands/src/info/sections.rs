@@ -61,7 +61,7 @@ pub(super) fn clients(text: &mut Text<'_>) {
     text.field("pubsub_clients", network.pubsub_clients);
     text.field("clients_in_timeout_table", network.clients_in_timeout_table);
     text.field("total_blocking_keys", network.total_blocking_keys);
-    text.field("total_blocking_keys_on_nokey", 0);
+    text.field("total_blocking_keys_on_nokey", network.total_blocking_keys_on_nokey);
 }
 
 pub(super) fn memory(text: &mut Text<'_>) {
@@ -100,7 +100,8 @@ pub(super) fn memory(text: &mut Text<'_>) {
     text.field("mem_clients_normal", network.clients_bytes);
     text.neutral(&["mem_cluster_links", "mem_aof_buffer"], "0");
     text.field("mem_allocator", "jemalloc");
-    text.neutral(&["active_defrag_running", "lazyfree_pending_objects", "lazyfreed_objects"], "0");
+    text.neutral(&["active_defrag_running", "lazyfree_pending_objects"], "0");
+    text.field("lazyfreed_objects", text.facts.storage.freed_values);
 }
 
 /// Adds by how much one number of bytes exceeds another: as a ratio, and in bytes.
@@ -160,6 +161,7 @@ pub(super) fn stats(text: &mut Text<'_>) {
     text.field("rejected_connections", network.rejected_connections);
     text.neutral(&["sync_full", "sync_partial_ok", "sync_partial_err"], "0");
     text.field("expired_keys", storage.expired_keys);
+    text.field("expired_subkeys", storage.expired_fields);
     text.field("expired_stale_perc", "0.00");
     text.neutral(&["expired_time_cap_reached_count", "expire_cycle_cpu_milliseconds"], "0");
     text.neutral(&["evicted_keys", "evicted_clients"], "0");

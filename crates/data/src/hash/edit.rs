@@ -235,6 +235,12 @@ impl<'e, 't> Edit<'e, 't> {
 
     /// Removes fields that have expired, at most `limit` of a large hash. Returns how many.
     pub(super) fn purge(&mut self, limit: usize) -> Result<usize> {
+        let removed = self.remove_due(limit)?;
+        self.tx.count_expired_fields(removed);
+        Ok(removed)
+    }
+
+    fn remove_due(&mut self, limit: usize) -> Result<usize> {
         // If nothing is due after all, the header must say so.
         (self.is_due_stale, self.is_changed) = (true, true);
         match &mut self.state {

@@ -545,3 +545,25 @@ fn hsetex_hgetex_hgetdel() {
         db.check_arity(&["HSETEX h FIELDS 1 a", "HGETEX h FIELDS 1", "HGETDEL h FIELDS 1"]);
     });
 }
+
+#[test]
+fn fields_that_expired_and_hashes_that_were_freed_are_counted() {
+    alone(|server| {
+        let mut db = server.db(2, 0);
+        if !has_times(&db) || db.info("expired_subkeys").is_none() {
+            return;
+        }
+        let before = ["expired_subkeys", "lazyfreed_objects"].map(|field| db.info_number(field));
+        for (key, count) in [("small", 5), ("large", LARGE)] {
+            fill(&mut db, key, count);
+            db.check(&format!("HPEXPIRE {key} 1 FIELDS 2 field:1 field:2"), "[:1 :1]");
+            db.wait_for(&format!("HLEN {key}"), &format!(":{}", count - 2));
+        }
+        assert!(soon(|| db.info_number("expired_subkeys") - before[0] == 4));
+        db.check("UNLINK small large", ":2");
+        // What is kept in one record leaves nothing to be freed later.
+        assert!(soon(|| db.info_number("lazyfreed_objects") - before[1] == 1));
+        db.check("CONFIG RESETSTAT", "+OK");
+        assert_eq!(["expired_subkeys", "lazyfreed_objects"].map(|field| db.info_number(field)), [0, 0]);
+    });
+}

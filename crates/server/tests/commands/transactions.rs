@@ -442,3 +442,24 @@ fn increments_by_watching_are_never_lost() {
         db.check("GET n", &format!("${}", clients * each));
     });
 }
+
+#[test]
+fn an_exchange_of_databases_brings_nothing_that_has_expired() {
+    alone(|server| {
+        let (mut here, mut there) = (server.db(2, 0), server.db(2, 1));
+        here.check("DEBUG SET-ACTIVE-EXPIRE 0", "+OK");
+        for expired_before in ["GET other", "SET k here PX 1"] {
+            here.check_all(&[("FLUSHALL", "+OK"), ("SET probe v PX 1", "+OK")]);
+            here.call(expired_before);
+            there.check("SET k there PX 1", "+OK");
+            here.wait_for("EXISTS probe", ":0");
+            std::thread::sleep(Duration::from_millis(5));
+            here.check_all(&[("WATCH k", "+OK"), ("SWAPDB 0 1", "+OK")]);
+            run(&mut here, &["PING"], "[+PONG]");
+            there.check("SET k lives", "+OK");
+            here.check_all(&[("WATCH k", "+OK"), ("SWAPDB 0 1", "+OK")]);
+            run(&mut here, &["PING"], "nil*");
+        }
+        here.check("DEBUG SET-ACTIVE-EXPIRE 1", "+OK");
+    });
+}

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Db, both, once};
+use crate::harness::{Db, alone, both, once, skip};
 
 /// Long enough for a command to have begun to wait, and short enough to be waited for.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -172,5 +172,30 @@ fn commands_behind_one_that_waits_wait_too() {
         expect(&mut waiter, "[$k $1]");
         expect(&mut waiter, "+PONG");
         expect(&mut waiter, ":2");
+    });
+}
+
+#[test]
+fn keys_that_are_waited_for_are_counted() {
+    alone(|server| {
+        let mut db = server.db(2, 0);
+        if db.info("total_blocking_keys").is_none() {
+            return skip("total_blocking_keys: the server lacks it");
+        }
+        let mut counts = |db: &mut Db<'_>| {
+            ["total_blocking_keys", "total_blocking_keys_on_nokey"].map(|field| db.info_number(field))
+        };
+        let (mut of_list, mut of_group) = (other(&db), other(&db));
+        send(&mut of_list, "BLPOP s 0");
+        assert_eq!(counts(&mut db), [1, 0]);
+        db.check_all(&[("XADD s 1-1 f v", "$1-1"), ("XGROUP CREATE s g $", "+OK")]);
+        send(&mut of_group, "XREADGROUP GROUP g c BLOCK 0 STREAMS s >");
+        assert_eq!(counts(&mut db), [1, 1]);
+        db.check("DEL s", ":1");
+        assert!(of_group.wire.read().to_string().contains("NOGROUP"));
+        assert_eq!(counts(&mut db), [1, 0]);
+        db.check("RPUSH s 1", ":1");
+        expect(&mut of_list, "[$s $1]");
+        assert_eq!(counts(&mut db), [0, 0]);
     });
 }

@@ -237,3 +237,17 @@ fn a_set_survives_renames_copies_and_moves() {
         db.check("ZRANK copy new", ":1501");
     });
 }
+
+#[test]
+fn zscan_noscores() {
+    both(|db| {
+        // Of Valkey 8; no Redis has it.
+        db.check("ZADD z 1 a 2 b", ":2");
+        if db.call("ZSCAN z 0 NOSCORES").to_string() == "-ERR syntax error" {
+            return crate::harness::skip("ZSCAN NOSCORES: the server lacks it");
+        }
+        db.check("ZSCAN z 0 NOSCORES", "[$0 [$a $b]]");
+        db.check("ZSCAN z 0 noscores MATCH b COUNT 5", "[$0 [$b]]");
+        db.check("ZSCAN z 0 NOVALUES", "-ERR syntax error");
+    });
+}

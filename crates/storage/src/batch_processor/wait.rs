@@ -122,6 +122,6 @@ fn is_meant(slice: &Slice, kind: Option<Kind>) -> bool {
         Some(Kind::List) => command.group == Group::List,
         Some(Kind::Zset) => command.group == Group::SortedSet,
         Some(Kind::Stream) => command.group == Group::Stream,
-        _ => command.name == "xreadgroup",
+        _ => slice.waits_for_absence(),
     }
 }
