@@ -180,8 +180,7 @@ fn parse_hello<'a>(args: &Args<'a>) -> Result<Greeting<'a>> {
                 index += 2;
             }
             _ => {
-                let option = String::from_utf8_lossy(option);
-                return Err(Error::Sentence(format!("ERR Syntax error in HELLO option '{option}'").into()));
+                return Err(Error::quoting("ERR Syntax error in HELLO option '{}'", &[option]));
             }
         }
     }

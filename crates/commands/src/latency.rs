@@ -111,8 +111,7 @@ fn doctor(_: &mut Session, _: &dyn Host, _: &Args<'_>, reply: &mut Reply<'_>) ->
 }
 
 fn graph(_: &mut Session, _: &dyn Host, args: &Args<'_>, _: &mut Reply<'_>) -> Result<Effect> {
-    let event = String::from_utf8_lossy(args.at(2)?);
-    Err(Error::Sentence(format!("ERR No samples available for event '{event}'").into()))
+    Err(Error::quoting("ERR No samples available for event '{}'", &[args.at(2)?]))
 }
 
 fn history(_: &mut Session, _: &dyn Host, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<Effect> {

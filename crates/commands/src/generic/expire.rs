@@ -165,7 +165,7 @@ impl Condition {
                 () if args.is(index, "xx") => condition.xx = true,
                 () if args.is(index, "gt") => condition.gt = true,
                 () if args.is(index, "lt") => condition.lt = true,
-                () => return Err(Error::UnsupportedOption { option: String::from_utf8_lossy(word).into_owned() }),
+                () => return Err(Error::quoting("ERR Unsupported option {}", &[word])),
             }
         }
         if condition.nx && (condition.xx || condition.gt || condition.lt) {

@@ -333,7 +333,7 @@ fn place_at(args: &Args<'_>, index: usize) -> Result<Place> {
     let (longitude, latitude) = (args.float(index)?, args.float(index + 1)?);
     if longitude.abs() > LONGITUDE_MAX || latitude.abs() > LATITUDE_MAX {
         let text = format!("ERR invalid longitude,latitude pair {longitude:.6},{latitude:.6}");
-        return Err(Error::Sentence(text.into()));
+        return Err(Error::formatted(text));
     }
     Ok(Place { longitude, latitude })
 }

@@ -165,8 +165,7 @@ impl Options {
                 }
                 all_exist = Some(args.is(index, "fxx"));
             } else {
-                let text = format!("ERR unknown argument: {}", String::from_utf8_lossy(word));
-                return Err(Error::Sentence(text.into()));
+                return Err(Error::quoting("ERR unknown argument: {}", &[word]));
             }
             index += 1;
         }

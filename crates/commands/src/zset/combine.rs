@@ -246,7 +246,7 @@ impl Form {
         let count = args.integer(count_at)?;
         let first = count_at + 1;
         let count = usize::try_from(count).ok().filter(|&count| count > 0).ok_or_else(|| {
-            Error::Sentence(format!("ERR at least 1 input key is needed for '{}' command", self.name).into())
+            Error::formatted(format!("ERR at least 1 input key is needed for '{}' command", self.name))
         })?;
         if count > args.len() - first {
             return Err(Error::Syntax);
