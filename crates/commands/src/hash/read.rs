@@ -7,7 +7,7 @@ use super::{ASKED, FIELD, READS};
 use crate::args::Args;
 use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
 use crate::error::{Error, Result};
-use crate::generic::scan::{ElementFilter, Names, parse_cursor};
+use crate::generic::scan::{Names, Of, ScanFilter, parse_cursor};
 
 /// Bytes that `HRANDFIELD` replies at most: a negative count asks for as many fields as it says, whether or not the
 /// hash has them.
@@ -233,7 +233,7 @@ fn hscan(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> 
     let mut found = Names::default();
     let mut next = 0;
     if let Some(hash) = hash::read(view, args.at(1)?)? {
-        let filter = ElementFilter::parse(args, true)?;
+        let filter = ScanFilter::parse(args, Of::Fields)?;
         next = hash.scan(view, cursor, filter.count, |field, value| {
             if filter.pattern.matches(field) {
                 found.push(field);

@@ -5,7 +5,7 @@ use data::{View, set};
 use crate::args::Args;
 use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
 use crate::error::{Error, Result};
-use crate::generic::scan::{KEYS_PER_CALL_MAX, Names, Pattern, SCAN_COUNT, parse_cursor};
+use crate::generic::scan::{Names, Of, ScanFilter, parse_cursor};
 use crate::keys::KeySpec;
 
 pub(crate) static COMMANDS: &[Command] = &[Command {
@@ -38,10 +38,10 @@ fn sscan(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> 
         reply.array(0);
         return Ok(());
     };
-    let (pattern, count) = options(args)?;
+    let filter = ScanFilter::parse(args, Of::Members)?;
     let mut found = Names::default();
-    let next = set.scan(view, cursor, count.min(KEYS_PER_CALL_MAX), |member| {
-        if pattern.matches(member) {
+    let next = set.scan(view, cursor, filter.count, |member| {
+        if filter.pattern.matches(member) {
             found.push(member);
         }
         Ok(true)
@@ -50,27 +50,4 @@ fn sscan(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> 
     reply.bulk(next.unwrap_or(0).to_string().as_bytes());
     found.write(reply);
     Ok(())
-}
-
-/// What `MATCH` and `COUNT` say.
-fn options<'a>(args: &Args<'a>) -> Result<(Pattern<'a>, usize)> {
-    let (mut pattern, mut count) = (Pattern(b"*"), SCAN_COUNT);
-    let mut index = 3;
-    while index < args.len() {
-        // A word without its value is as wrong as an unknown one.
-        let value = args.at(index + 1)?;
-        if args.is(index, "count") {
-            let given = args.integer(index + 1)?;
-            if given < 1 {
-                return Err(Error::Syntax);
-            }
-            count = usize::try_from(given).unwrap_or(usize::MAX);
-        } else if args.is(index, "match") {
-            pattern = Pattern(value);
-        } else {
-            return Err(Error::Syntax);
-        }
-        index += 2;
-    }
-    Ok((pattern, count))
 }

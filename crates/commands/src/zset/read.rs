@@ -124,6 +124,16 @@ fn zscore(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()>
 }
 
 fn zmscore(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    each_score(view, args, reply, write_score)
+}
+
+/// Replies something for each of the members that are named, whether it is there or not.
+pub(crate) fn each_score(
+    view: &View<'_>,
+    args: &Args<'_>,
+    reply: &mut Reply<'_>,
+    mut write: impl FnMut(&mut Reply<'_>, Option<f64>),
+) -> Result<()> {
     let set = zset::read(view, args.at(1)?)?;
     let members = args.from(2);
     view.admit_keys(members.len())?;
@@ -133,7 +143,7 @@ fn zmscore(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()
             Some(set) => set.score(view, member)?,
             None => None,
         };
-        write_score(reply, score);
+        write(reply, score);
     }
     Ok(())
 }

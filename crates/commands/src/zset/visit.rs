@@ -9,7 +9,7 @@ use resp::Protocol;
 use crate::args::{Args, parse_integer};
 use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
 use crate::error::{Error, Result};
-use crate::generic::scan::{KEYS_PER_CALL_MAX, Pattern, SCAN_COUNT, parse_cursor};
+use crate::generic::scan::{Of, ScanFilter, parse_cursor};
 use crate::keys::KeySpec;
 
 use super::{write_all, write_len, write_member};
@@ -75,11 +75,11 @@ fn zscan(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> 
     let mut found = Vec::new();
     let (mut count, mut next) = (0, None);
     if let Some(set) = zset::read(view, args.at(1)?)? {
-        let (pattern, limit) = scan_options(args)?;
+        let filter = ScanFilter::parse(args, Of::Members)?;
         let is_listpack = set.is_listpack();
         let mut encoder = Reply::new(&mut found, Protocol::Resp2);
-        next = set.scan(view, cursor, limit.min(KEYS_PER_CALL_MAX), &mut |member, score| {
-            if pattern.matches(member) {
+        next = set.scan(view, cursor, filter.count, &mut |member, score| {
+            if filter.pattern.matches(member) {
                 count += 2;
                 encoder.bulk(member);
                 // Redis prints the scores of a skiplist with all of their digits here, and only here.
@@ -93,28 +93,6 @@ fn zscan(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> 
     reply.array(count);
     reply.raw(&found);
     Ok(())
-}
-
-fn scan_options<'a>(args: &Args<'a>) -> Result<(Pattern<'a>, usize)> {
-    let (mut pattern, mut limit) = (Pattern(b"*"), SCAN_COUNT);
-    let mut index = 3;
-    while index < args.len() {
-        // A word without its value is as wrong as an unknown one.
-        let value = args.at(index + 1)?;
-        if args.is(index, "count") {
-            let count = args.integer(index + 1)?;
-            if count < 1 {
-                return Err(Error::Syntax);
-            }
-            limit = usize::try_from(count).unwrap_or(usize::MAX);
-        } else if args.is(index, "match") {
-            pattern = Pattern(value);
-        } else {
-            return Err(Error::Syntax);
-        }
-        index += 2;
-    }
-    Ok((pattern, limit))
 }
 
 /// A score as C's `%.17g` prints it.
