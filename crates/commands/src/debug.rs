@@ -8,13 +8,11 @@ use std::time::Duration;
 use resp::Protocol;
 
 use crate::args::{Args, parse_float, parse_integer};
-use crate::command::{Arity, Command, Doc, Group, Marks, Reply, Run};
+use crate::command::{Arity, Command, Doc, Group, Marks, Reply, Run, SessionHandler};
 use crate::container::{container, write_help};
 use crate::error::{Error, Result, one_line};
 use crate::session::{ClientFilter, Effect, Host, RuntimeName, Session};
 use crate::table;
-
-type Handler = fn(&mut Session, &dyn Host, &Args<'_>, &mut Reply<'_>) -> Result<Effect>;
 
 const MARKS: Marks = Marks::ADMIN.and(Marks::NO_SCRIPT).and(Marks::ANY_TIME);
 
@@ -46,7 +44,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     hook("debug|sleep", Arity::Exactly(3), "Replies after some seconds.", sleep),
 ];
 
-const fn hook(name: &'static str, arity: Arity, summary: &'static str, handler: Handler) -> Command {
+const fn hook(name: &'static str, arity: Arity, summary: &'static str, handler: SessionHandler) -> Command {
     let doc = Doc::new("1.0.0", summary, "O(1)", &[]);
     let marks = MARKS.and(Marks::BARRIER);
     Command { name, arity, keys: &[], group: Group::Server, marks, doc, run: Run::Session(handler) }

@@ -4,9 +4,9 @@ use data::{Meta, Tx, View};
 
 use crate::args::Args;
 use crate::clock::Clock;
-use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
+use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, ReadHandler, Reply, Run, WriteHandler};
 use crate::error::{Error, Result};
-use crate::keys::KeySpec;
+use crate::keys::{KeySpec, READS};
 
 pub(crate) static COMMANDS: &[Command] = &[
     setter("expire", EXPIRE_DOC, expire),
@@ -29,10 +29,6 @@ pub(crate) static COMMANDS: &[Command] = &[
 ];
 
 const UPDATED: &[KeySpec] = &[KeySpec::first(&["RW", "update"])];
-const ASKED_AFTER: &[KeySpec] = &[KeySpec::first(&["RO", "access"])];
-
-type WriteHandler = fn(&mut Tx<'_>, &Args<'_>, &mut Reply<'_>) -> Result<()>;
-type ReadHandler = fn(&View<'_>, &Args<'_>, &mut Reply<'_>) -> Result<()>;
 
 const fn setter(name: &'static str, doc: Doc, run: WriteHandler) -> Command {
     Command {
@@ -50,7 +46,7 @@ const fn getter(name: &'static str, doc: Doc, run: ReadHandler) -> Command {
     Command {
         name,
         arity: Arity::Exactly(2),
-        keys: ASKED_AFTER,
+        keys: READS,
         group: Group::Generic,
         marks: Marks::FAST,
         doc,

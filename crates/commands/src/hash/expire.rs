@@ -8,7 +8,7 @@ use super::fields::{self, FIELDS};
 use super::{READS, UPDATES};
 use crate::args::Args;
 use crate::clock::Clock;
-use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
+use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, ReadHandler, Reply, Run, WriteHandler};
 use crate::error::{Error, Result};
 use crate::generic::expire::CONDITION;
 
@@ -42,11 +42,7 @@ pub(crate) static COMMANDS: &[Command] = &[
 
 const COMPLEXITY: &str = "O(N) with N being the number of fields named.";
 
-const fn setter(
-    name: &'static str,
-    doc: Doc,
-    run: fn(&mut Tx<'_>, &Args<'_>, &mut Reply<'_>) -> Result<()>,
-) -> Command {
+const fn setter(name: &'static str, doc: Doc, run: WriteHandler) -> Command {
     Command {
         name,
         arity: Arity::AtLeast(6),
@@ -58,7 +54,7 @@ const fn setter(
     }
 }
 
-const fn getter(name: &'static str, doc: Doc, run: fn(&View<'_>, &Args<'_>, &mut Reply<'_>) -> Result<()>) -> Command {
+const fn getter(name: &'static str, doc: Doc, run: ReadHandler) -> Command {
     Command {
         name,
         arity: Arity::AtLeast(5),

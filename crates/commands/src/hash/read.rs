@@ -5,7 +5,7 @@ use data::{View, hash::FieldValue};
 
 use super::{ASKED, FIELD, READS};
 use crate::args::Args;
-use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
+use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, ReadHandler, Reply, Run};
 use crate::error::{Error, Result};
 use crate::generic::scan::{Names, Of, ScanFilter, parse_cursor};
 
@@ -119,11 +119,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     },
 ];
 
-const fn of_all(
-    name: &'static str,
-    summary: &'static str,
-    run: fn(&View<'_>, &Args<'_>, &mut Reply<'_>) -> Result<()>,
-) -> Command {
+const fn of_all(name: &'static str, summary: &'static str, run: ReadHandler) -> Command {
     Command {
         name,
         arity: Arity::Exactly(2),

@@ -6,12 +6,12 @@ use crate::args::Args;
 use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
 use crate::error::{Error, Result};
 use crate::generic::scan::{Names, Of, ScanFilter, parse_cursor};
-use crate::keys::KeySpec;
+use crate::keys::READS;
 
 pub(crate) static COMMANDS: &[Command] = &[Command {
     name: "sscan",
     arity: Arity::AtLeast(3),
-    keys: &[KeySpec::first(&["RO", "access"])],
+    keys: READS,
     group: Group::Set,
     marks: Marks::NONE,
     doc: Doc::new(

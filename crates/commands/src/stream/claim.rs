@@ -6,7 +6,7 @@ use data::{Tx, View};
 use crate::args::{Args, parse_integer};
 use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
 use crate::error::{Error, Result};
-use crate::keys::KeySpec;
+use crate::keys::{KeySpec, READS};
 
 use super::{Elements, no_group, parse_end, parse_id, parse_start, write_entry, write_id};
 
@@ -44,7 +44,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     Command {
         name: "xpending",
         arity: Arity::AtLeast(3),
-        keys: &[KeySpec::first(&["RO", "access"])],
+        keys: READS,
         group: Group::Stream,
         marks: Marks::NONE,
         doc: Doc::new(
