@@ -23,11 +23,11 @@ from pathlib import Path
 
 import compare_report
 import contenders
+import measuring
 import usage
 import workload
 from compare_report import Results
 from contenders import Contender, Turns, numbers, words
-from pages import ROOT
 from processes import stop_children_on_signals
 from tclsuite import default_cache
 from workload import Load
@@ -74,10 +74,7 @@ def main() -> int:
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__.split("\n\n")[0], epilog=__doc__.split("\n\n")[1], formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--server", metavar="PATH", help="Catamaran's program")
+    parser = measuring.command_line(__doc__, "compare")
     parser.add_argument("--runtime-modes", type=words, default=list(RUNTIME_MODES), metavar="dual,single")
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=HOST:PORT", help="a server that runs already")
     parser.add_argument("--no-redis", action="store_true", help="leave out redis-server")
@@ -95,24 +92,14 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--requests", type=int, metavar="N", help=f"of one load at P=1 (default {FULL['requests']})")
     parser.add_argument("--rounds", type=int, metavar="N", help=f"default {FULL['rounds']}")
     parser.add_argument("--ping-seconds", type=float, metavar="S", help=f"default {FULL['ping_seconds']}")
-    parser.add_argument("--quick", action="store_true", help="small numbers, to see that it works; leaves the pages alone")
     parser.add_argument("--cache", type=Path, default=default_cache(), help="where valkey-server is kept")
-    parser.add_argument("--output", type=Path, default=ROOT / "target" / "compare", help="for results.json, tables and pictures")
-    parser.add_argument("--no-pages", dest="pages", action="store_false", help="leave README.md and docs alone")
-    parser.add_argument("--report", type=Path, metavar="RESULTS", help="measure nothing, write the pages from results.json")
-    options = parser.parse_args()
-    for name, value in (QUICK if options.quick else FULL).items():
-        if getattr(options, name) is None:
-            setattr(options, name, value)
-    options.documentation = ROOT if options.pages and not options.quick else None
+    options = measuring.parse(parser, FULL, QUICK)
     options.only = chosen_commands(options.only, parser)
     for given, known in ((options.sizes, SIZES), (options.distribution, DISTRIBUTIONS), (options.runtime_modes, RUNTIME_MODES)):
         unknown = [word for word in given if word not in known]
         if unknown:
             parser.error(f"unknown: {', '.join(unknown)}; known are {', '.join(known)}")
     options.sizes = [SIZES[word] for word in options.sizes]
-    if not options.server and not options.report:
-        parser.error("--server is needed")
     if min(options.keys, options.requests, options.rounds, *options.clients, *options.pipeline) < 1:
         parser.error("numbers must be positive")
     return options
@@ -238,8 +225,7 @@ def run_ping(options, compared: list[Contender], results: Results) -> None:
 def save(output: Path, results: Results, began: float) -> None:
     # Kept after each group: a run that is cut short has something to show.
     results.settings["seconds"] = round(time.monotonic() - began)
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "results.json").write_text(json.dumps(results.to_json(), indent=1) + "\n")
+    measuring.save(output, results.to_json())
 
 
 def tell(text: str) -> None:

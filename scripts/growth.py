@@ -21,9 +21,10 @@ from pathlib import Path
 from statistics import median
 
 import contenders
+import measuring
 import workload
 from contenders import Bench, Contender, Turns, numbers, words
-from pages import ROOT, grouped, markers, rewrite, significant, table
+from pages import grouped, markers, rewrite, significant, table
 from processes import stop_children_on_signals
 from tclsuite import default_cache
 from wire import Wire, encode, pour
@@ -114,34 +115,20 @@ def main() -> int:
     for elements in options.elements:
         run_size(options, compared, tool, elements, results)
         results["settings"]["seconds"] = round(time.monotonic() - begun)
-        options.output.mkdir(parents=True, exist_ok=True)
-        (options.output / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+        measuring.save(options.output, results)
     write(results, options.output, options.documentation)
     return 0
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__.split("\n\n")[0], epilog=__doc__.split("\n\n")[1], formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--server", metavar="PATH", help="Catamaran's program")
+    parser = measuring.command_line(__doc__, "growth")
     parser.add_argument("--valkey", action="store_true", help="beside valkey-server, too")
     parser.add_argument("--elements", type=numbers, metavar="N,N", help=f"sizes of the collections (default {FULL['elements']})")
     parser.add_argument("--calls", type=int, metavar="N", help=f"of each operation in one round (default {FULL['calls']})")
     parser.add_argument("--rounds", type=int, metavar="N", help=f"default {FULL['rounds']}")
     parser.add_argument("--only", type=words, metavar="HGET,SPOP", help="operations whose names begin so (default all)")
-    parser.add_argument("--quick", action="store_true", help="small numbers, to see that it works; leaves the page alone")
     parser.add_argument("--cache", type=Path, default=default_cache(), help="where valkey-server is kept")
-    parser.add_argument("--output", type=Path, default=ROOT / "target" / "growth", help="for results.json and the table")
-    parser.add_argument("--no-pages", dest="pages", action="store_false", help="leave docs alone")
-    parser.add_argument("--report", type=Path, metavar="RESULTS", help="measure nothing, write the page from results.json")
-    options = parser.parse_args()
-    for name, value in (QUICK if options.quick else FULL).items():
-        if getattr(options, name) is None:
-            setattr(options, name, value)
-    options.documentation = ROOT if options.pages and not options.quick else None
-    if not options.server and not options.report:
-        parser.error("--server is needed")
+    options = measuring.parse(parser, FULL, QUICK)
     if min(*options.elements, 10**9) < 100 or options.calls < 1 or options.rounds < 1:
         parser.error("collections have a hundred elements at least, calls and rounds are positive")
     return options

@@ -26,11 +26,12 @@ from pathlib import Path
 from statistics import median
 
 import contenders
+import measuring
 import scale_report
 import usage
 import workload
 from contenders import Bench, Contender, Turns, numbers, words
-from pages import ROOT, bytes_text, grouped
+from pages import bytes_text, grouped
 from processes import stop_children_on_signals
 from wire import Wire
 from workload import Load
@@ -85,20 +86,17 @@ def main() -> int:
     if "keys" in options.parts:
         for keys in options.keys:
             run_keys(options, keys, results)
-            save(options.output, results)
+            measuring.save(options.output, results)
     if "larger" in options.parts:
         for contender in larger_contenders(options):
             run_larger(options, contender, tool, results)
-            save(options.output, results)
+            measuring.save(options.output, results)
     scale_report.write(results, options.output, options.documentation)
     return 0
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__.split("\n\n")[0], epilog=__doc__.split("\n\n", 1)[1], formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--server", metavar="PATH", help="Catamaran's program")
+    parser = measuring.command_line(__doc__, "scale")
     parser.add_argument("--parts", type=words, default=list(PARTS), metavar=",".join(PARTS))
     parser.add_argument("--keys", type=numbers, metavar="N,N", help=f"small strings (default {FULL['keys']})")
     parser.add_argument("--requests", type=int, metavar="N", help=f"of one load at P=1 (default {FULL['requests']})")
@@ -112,28 +110,13 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, metavar="N", help=f"of the paced writes (default {PACED_SHARE} of what was taken unpaced)")
     parser.add_argument("--keep-page-cache", action="store_true", help="let the operating system keep the files' pages in memory")
     parser.add_argument("--no-redis", action="store_true", help="leave out redis-server")
-    parser.add_argument("--quick", action="store_true", help="small numbers, to see that it works; leaves the page alone")
-    parser.add_argument("--output", type=Path, default=ROOT / "target" / "scale", help="for results.json and the tables")
-    parser.add_argument("--no-pages", dest="pages", action="store_false", help="leave docs alone")
-    parser.add_argument("--report", type=Path, metavar="RESULTS", help="measure nothing, write the page from results.json")
-    options = parser.parse_args()
-    for name, value in (QUICK if options.quick else FULL).items():
-        if getattr(options, name) is None:
-            setattr(options, name, value)
-    options.documentation = ROOT if options.pages and not options.quick else None
+    options = measuring.parse(parser, FULL, QUICK)
     unknown = [part for part in options.parts if part not in PARTS]
     if unknown:
         parser.error(f"unknown: {', '.join(unknown)}; known are {', '.join(PARTS)}")
-    if not options.server and not options.report:
-        parser.error("--server is needed")
     if min(*options.keys, options.requests, options.rounds, options.larger_keys, options.value_bytes) < 1:
         parser.error("numbers must be positive")
     return options
-
-
-def save(output: Path, results: dict) -> None:
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "results.json").write_text(json.dumps(results, indent=1) + "\n")
 
 
 def tell(*texts: str) -> None:

@@ -1,11 +1,13 @@
 """Tests of what the outside tools decide: python3 -m unittest discover -s scripts -p 'test_*.py'"""
 
+import contextlib
 import io
 import json
 import os
 import pathlib
 import tempfile
 import unittest
+import unittest.mock
 import xml.dom.minidom
 from collections import Counter
 
@@ -14,6 +16,7 @@ import compare_report
 import compat
 import growth
 import isolation_report
+import measuring
 import pages
 import scale_report
 import tclsuite
@@ -234,6 +237,26 @@ class Loading(unittest.TestCase):
 
 STAT = "42 (a (strange) name) S 1 42 42 0 -1 4194560 100 0 0 0 250 50 30 20 20 0 5 0 100 1000 200 18446744073709551615"
 IO = "rchar: 1\nwchar: 2\nsyscr: 3\nsyscw: 4\nread_bytes: 4096\nwrite_bytes: 12288\ncancelled_write_bytes: 4096\n"
+
+
+class Asking(unittest.TestCase):
+    def options(self, *words: str):
+        parser = measuring.command_line("What for.\n\n    calls\n\nMore.", "name")
+        parser.add_argument("--rounds", type=int)
+        with unittest.mock.patch("sys.argv", ["name.py", *words]):
+            return measuring.parse(parser, {"rounds": 5}, {"rounds": 1})
+
+    def test_numbers_that_were_not_given_are_those_of_the_run(self):
+        self.assertEqual([self.options("--server", "s", *more).rounds for more in ([], ["--quick"], ["--rounds", "3"])], [5, 1, 3])
+
+    def test_only_a_full_run_writes_pages(self):
+        written = [self.options("--server", "s", *more).documentation for more in ([], ["--quick"], ["--no-pages"])]
+        self.assertEqual(written, [pages.ROOT, None, None])
+
+    def test_a_server_or_a_report_is_needed(self):
+        self.assertEqual(str(self.options("--report", "results.json").report), "results.json")
+        with self.assertRaises(SystemExit), contextlib.redirect_stderr(io.StringIO()):
+            self.options()
 
 
 class Using(unittest.TestCase):

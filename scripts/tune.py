@@ -22,11 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import contenders
+import measuring
 import tune_report
 import usage
 import workload
 from contenders import Bench, Contender, Turns, words
-from pages import ROOT
 from processes import stop_children_on_signals
 
 SMALL_BYTES, LARGE_BYTES = 64, 4096
@@ -110,32 +110,20 @@ def main() -> int:
     for row, arguments, parts in plan(chosen):
         run_row(options, tool, row, arguments, parts, results)
         results["settings"]["seconds"] = round(time.monotonic() - begun)
-        options.output.mkdir(parents=True, exist_ok=True)
-        (options.output / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+        measuring.save(options.output, results)
     tune_report.write(results, CHOICES, options.output, options.documentation)
     return 0
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__.split("\n\n")[0], epilog=__doc__.split("\n\n", 1)[1], formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--server", metavar="PATH", help="Catamaran's program")
+    parser = measuring.command_line(__doc__, "tune")
     parser.add_argument("--only", type=words, metavar="NAME,NAME", help="options whose name contains one of these; leaves the page alone")
     parser.add_argument("--keys", type=int, metavar="N", help=f"with values of {SMALL_BYTES} bytes (default {FULL['keys']})")
     parser.add_argument("--large-keys", type=int, metavar="N", help=f"with values of {LARGE_BYTES} bytes (default {FULL['large_keys']})")
     parser.add_argument("--block-cache", metavar="SIZE", help=f"default {FULL['block_cache']}")
-    parser.add_argument("--quick", action="store_true", help="small numbers, to see that it works; leaves the page alone")
-    parser.add_argument("--output", type=Path, default=ROOT / "target" / "tune", help="for results.json and the tables")
-    parser.add_argument("--no-pages", dest="pages", action="store_false", help="leave docs alone")
-    parser.add_argument("--report", type=Path, metavar="RESULTS", help="measure nothing, write the page from results.json")
-    options = parser.parse_args()
-    for name, value in (QUICK if options.quick else FULL).items():
-        if getattr(options, name) is None:
-            setattr(options, name, value)
-    options.documentation = ROOT if options.pages and not options.quick and not options.only else None
-    if not options.server and not options.report:
-        parser.error("--server is needed")
+    options = measuring.parse(parser, FULL, QUICK)
+    if options.only:
+        options.documentation = None
     if min(options.keys, options.large_keys) < FEW_SHARE:
         parser.error(f"at least {FEW_SHARE} keys are needed")
     return options

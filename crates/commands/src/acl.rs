@@ -3,8 +3,8 @@
 use crate::args::Args;
 use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
 use crate::container::{container, help, write_help};
-use crate::error::{Error, Result};
-use crate::flags::{CATEGORIES, is_category};
+use crate::error::{ECHO_LEN_MAX, Error, Result, head};
+use crate::flags::{self, CATEGORIES};
 use crate::session::{Effect, Host, Session};
 use crate::table;
 
@@ -50,13 +50,11 @@ fn cat(_: &mut Session, _: &dyn Host, args: &Args<'_>, reply: &mut Reply<'_>) ->
     if args.len() > 3 {
         return Err(table::misused_subcommand(args));
     }
-    let category = String::from_utf8_lossy(given);
-    if !is_category(&category.to_lowercase()) {
-        return Err(Error::Sentence(format!("ERR Unknown category '{category}'").into()));
-    }
-    let category = category.to_lowercase();
+    let Some(category) = flags::category(given) else {
+        return Err(Error::quoting("ERR Unknown category '{}'", &[head(given, ECHO_LEN_MAX)]));
+    };
     let shown = table::all().iter().filter(|command| std::ptr::eq(table::shown(command), **command));
-    let found: Vec<_> = shown.filter(|command| command.is_in_category(&category)).collect();
+    let found: Vec<_> = shown.filter(|command| command.is_in_category(category)).collect();
     reply.array(found.len());
     found.iter().for_each(|command| reply.bulk(command.name.as_bytes()));
     Ok(Effect::None)

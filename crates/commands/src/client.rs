@@ -184,15 +184,14 @@ fn set_name(session: &mut Session, _: &dyn Host, args: &Args<'_>, reply: &mut Re
 }
 
 fn set_info(session: &mut Session, _: &dyn Host, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<Effect> {
-    let (option, value) = (String::from_utf8_lossy(args.at(2)?), args.at(3)?);
+    let (option, value) = (args.at(2)?, args.at(3)?);
     let place = match () {
         () if args.is(2, "lib-name") => &mut session.library_name,
         () if args.is(2, "lib-ver") => &mut session.library_version,
-        () => return Err(Error::Sentence(format!("ERR Unrecognized option '{option}'").into())),
+        () => return Err(Error::quoting("ERR Unrecognized option '{}'", &[option])),
     };
     if !is_printable(value) {
-        let text = format!("ERR {option} cannot contain spaces, newlines or special characters.");
-        return Err(Error::Sentence(text.into()));
+        return Err(Error::quoting("ERR {} cannot contain spaces, newlines or special characters.", &[option]));
     }
     *place = value.to_vec();
     reply.ok();

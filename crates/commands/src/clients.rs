@@ -281,9 +281,7 @@ fn client_type(word: &[u8]) -> Result<&'static str> {
         ("master", "master"),
     ];
     let found = types.into_iter().find(|(name, _)| word.eq_ignore_ascii_case(name.as_bytes()));
-    found
-        .map(|(_, kind)| kind)
-        .ok_or_else(|| Error::Sentence(format!("ERR Unknown client type '{}'", String::from_utf8_lossy(word)).into()))
+    found.map(|(_, kind)| kind).ok_or_else(|| Error::quoting("ERR Unknown client type '{}'", &[word]))
 }
 
 fn kill(session: &mut Session, host: &dyn Host, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<Effect> {
@@ -324,7 +322,7 @@ fn parse_filter(args: &Args<'_>) -> Result<(ClientFilter, bool)> {
             filter.local_address = Some(text());
         } else if args.is(index, "user") {
             if value != DEFAULT_USER.as_bytes() {
-                return Err(Error::Sentence(format!("ERR No such user '{}'", text()).into()));
+                return Err(Error::quoting("ERR No such user '{}'", &[value]));
             }
             filter.user = Some(text());
         } else if args.is(index, "maxage") {

@@ -61,15 +61,22 @@ impl Arity {
     }
 }
 
+/// A command that may not touch data.
+pub type SessionHandler = fn(&mut Session, &dyn Host, &Args<'_>, &mut Reply<'_>) -> Result<Effect>;
+/// A command that reads data.
+pub type ReadHandler = fn(&View<'_>, &Args<'_>, &mut Reply<'_>) -> Result<()>;
+/// A command that may write data.
+pub type WriteHandler = fn(&mut Tx<'_>, &Args<'_>, &mut Reply<'_>) -> Result<()>;
+
 /// How a command runs.
 #[derive(Clone, Copy, Debug)]
 pub enum Run {
     /// On the network runtime, with the client's own state; it may not touch data.
-    Session(fn(&mut Session, &dyn Host, &Args<'_>, &mut Reply<'_>) -> Result<Effect>),
+    Session(SessionHandler),
     /// On the storage runtime; cannot write.
-    Read(fn(&View<'_>, &Args<'_>, &mut Reply<'_>) -> Result<()>),
+    Read(ReadHandler),
     /// On the storage runtime, in a batch with others.
-    Write(fn(&mut Tx<'_>, &Args<'_>, &mut Reply<'_>) -> Result<()>),
+    Write(WriteHandler),
     /// On the storage runtime, off the workers: concerns the database as a whole.
     Admin(fn(&Store<'_>, &Args<'_>, &mut Reply<'_>) -> Result<()>),
     /// Has subcommands only.

@@ -72,8 +72,8 @@ fn get(_: &mut Session, host: &dyn Host, args: &Args<'_>, reply: &mut Reply<'_>)
     let options = host.config_get(&patterns);
     reply.map(options.len());
     for (name, value) in &options {
-        reply.bulk(name.as_bytes());
-        reply.bulk(value.as_bytes());
+        reply.bulk(name);
+        reply.bulk(value);
     }
     Ok(Effect::None)
 }

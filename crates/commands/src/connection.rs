@@ -8,6 +8,15 @@ use crate::error::{Error, Result};
 use crate::facts::REDIS_VERSION;
 use crate::session::{DEFAULT_USER, Effect, Host, Session};
 
+/// What is true of the commands that authenticate.
+const LOGS_IN: Marks = Marks::NO_SCRIPT
+    .and(Marks::ANY_TIME)
+    .and(Marks::FAST)
+    .and(Marks::NO_AUTH)
+    .and(Marks::ALLOW_BUSY)
+    .and(Marks::SECRET_ARGS)
+    .and(Marks::BARRIER);
+
 pub(crate) static COMMANDS: &[Command] = &[
     Command {
         name: "ping",
@@ -38,13 +47,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         arity: Arity::AtLeast(1),
         keys: &[],
         group: Group::Connection,
-        marks: Marks::NO_SCRIPT
-            .and(Marks::ANY_TIME)
-            .and(Marks::FAST)
-            .and(Marks::NO_AUTH)
-            .and(Marks::ALLOW_BUSY)
-            .and(Marks::SECRET_ARGS)
-            .and(Marks::BARRIER),
+        marks: LOGS_IN,
         doc: Doc::new(
             "6.0.0",
             "Tells about the server, and chooses the protocol; may authenticate and name the connection.",
@@ -72,13 +75,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         arity: Arity::AtLeast(2),
         keys: &[],
         group: Group::Connection,
-        marks: Marks::NO_SCRIPT
-            .and(Marks::ANY_TIME)
-            .and(Marks::FAST)
-            .and(Marks::NO_AUTH)
-            .and(Marks::ALLOW_BUSY)
-            .and(Marks::SECRET_ARGS)
-            .and(Marks::BARRIER),
+        marks: LOGS_IN,
         doc: Doc::new(
             "1.0.0",
             "Authenticates the connection.",
@@ -180,8 +177,7 @@ fn parse_hello<'a>(args: &Args<'a>) -> Result<Greeting<'a>> {
                 index += 2;
             }
             _ => {
-                let option = String::from_utf8_lossy(option);
-                return Err(Error::Sentence(format!("ERR Syntax error in HELLO option '{option}'").into()));
+                return Err(Error::quoting("ERR Syntax error in HELLO option '{}'", &[option]));
             }
         }
     }

@@ -1,11 +1,9 @@
 //! Commands that only have subcommands, and the `HELP` that each of them has.
 
 use crate::args::Args;
-use crate::command::{Arity, Command, Doc, Group, Marks, Reply, Run};
+use crate::command::{Arity, Command, Doc, Group, Marks, Reply, Run, SessionHandler};
 use crate::error::Result;
-use crate::session::{Effect, Host, Session};
-
-type Handler = fn(&mut Session, &dyn Host, &Args<'_>, &mut Reply<'_>) -> Result<Effect>;
+use crate::session::Effect;
 
 /// A command that only has subcommands.
 pub(crate) const fn container(
@@ -20,7 +18,7 @@ pub(crate) const fn container(
 }
 
 /// A subcommand that lists its siblings.
-pub(crate) const fn help(name: &'static str, group: Group, since: &'static str, handler: Handler) -> Command {
+pub(crate) const fn help(name: &'static str, group: Group, since: &'static str, handler: SessionHandler) -> Command {
     Command {
         name,
         arity: Arity::Exactly(2),

@@ -8,13 +8,11 @@ use std::time::Duration;
 use resp::Protocol;
 
 use crate::args::{Args, parse_float, parse_integer};
-use crate::command::{Arity, Command, Doc, Group, Marks, Reply, Run};
+use crate::command::{Arity, Command, Doc, Group, Marks, Reply, Run, SessionHandler};
 use crate::container::{container, write_help};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, one_line};
 use crate::session::{ClientFilter, Effect, Host, RuntimeName, Session};
 use crate::table;
-
-type Handler = fn(&mut Session, &dyn Host, &Args<'_>, &mut Reply<'_>) -> Result<Effect>;
 
 const MARKS: Marks = Marks::ADMIN.and(Marks::NO_SCRIPT).and(Marks::ANY_TIME);
 
@@ -46,7 +44,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     hook("debug|sleep", Arity::Exactly(3), "Replies after some seconds.", sleep),
 ];
 
-const fn hook(name: &'static str, arity: Arity, summary: &'static str, handler: Handler) -> Command {
+const fn hook(name: &'static str, arity: Arity, summary: &'static str, handler: SessionHandler) -> Command {
     let doc = Doc::new("1.0.0", summary, "O(1)", &[]);
     let marks = MARKS.and(Marks::BARRIER);
     Command { name, arity, keys: &[], group: Group::Server, marks, doc, run: Run::Session(handler) }
@@ -55,9 +53,9 @@ const fn hook(name: &'static str, arity: Arity, summary: &'static str, handler: 
 /// Fails unless the options let this client debug.
 fn check_allowed(session: &Session, host: &dyn Host) -> Result<()> {
     let options = host.config_get(&[b"enable-debug-command"]);
-    let is_allowed = match options.first().map(|(_, value)| value.as_str()) {
-        Some("yes") => true,
-        Some("local") => is_local(session, host),
+    let is_allowed = match options.first().map(|(_, value)| value.as_slice()) {
+        Some(b"yes") => true,
+        Some(b"local") => is_local(session, host),
         _ => false,
     };
     if is_allowed { Ok(()) } else { Err(Error::DebugNotAllowed) }
@@ -77,7 +75,7 @@ fn accept(session: &mut Session, host: &dyn Host, _: &Args<'_>, reply: &mut Repl
 
 fn error(session: &mut Session, host: &dyn Host, args: &Args<'_>, _: &mut Reply<'_>) -> Result<Effect> {
     check_allowed(session, host)?;
-    Err(Error::Sentence(String::from_utf8_lossy(args.at(2)?).into_owned().into()))
+    Err(Error::Sentence(one_line(args.at(2)?).into()))
 }
 
 fn log(session: &mut Session, host: &dyn Host, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<Effect> {
@@ -168,7 +166,7 @@ fn restart(session: &mut Session, host: &dyn Host, args: &Args<'_>, reply: &mut 
 fn failpoint(session: &mut Session, host: &dyn Host, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<Effect> {
     check_allowed(session, host)?;
     let text = |index| -> Result<String> { Ok(String::from_utf8_lossy(args.at(index)?).into_owned()) };
-    fail::cfg(text(2)?, &text(3)?).map_err(|error| Error::Sentence(format!("ERR {error}").into()))?;
+    fail::cfg(text(2)?, &text(3)?).map_err(|error| Error::formatted(format!("ERR {error}")))?;
     reply.ok();
     Ok(Effect::None)
 }

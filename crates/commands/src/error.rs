@@ -7,25 +7,14 @@ use std::fmt;
 /// The result of a command.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why a command was refused or failed. `Display` is the full text of the error reply, with its code.
+/// Why a command was refused or failed. [`text`](Error::text) is the full text of the error reply, with its code;
+/// `Display` shows it in logs, where bytes that are no text are replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each variant's meaning is its sentence below")]
 pub enum Error {
     // Of all commands.
-    UnknownCommand {
-        name: String,
-        args: String,
-    },
-    UnknownSubcommand {
-        given: String,
-        container: String,
-    },
     WrongArity {
         name: String,
-    },
-    MisusedSubcommand {
-        given: String,
-        container: String,
     },
     Syntax,
     WrongType,
@@ -69,9 +58,6 @@ pub enum Error {
     InvalidSecondDbIndex,
     NxAndOthers,
     GtAndLt,
-    UnsupportedOption {
-        option: String,
-    },
     InvalidCursor,
     LfuSelected,
     LfuNotSelected,
@@ -97,9 +83,6 @@ pub enum Error {
     Cancelled,
     // Of the server.
     DebugNotAllowed,
-    Config {
-        text: String,
-    },
     Storage {
         text: String,
     },
@@ -135,8 +118,8 @@ pub enum Error {
     Misconf {
         text: String,
     },
-    /// A sentence that only one command has and that holds values.
-    Sentence(Cow<'static, str>),
+    /// A sentence that only one command has, or that holds values. What it quotes of a request need not be text.
+    Sentence(Cow<'static, [u8]>),
 }
 
 /// How a command waits that finds nothing (`BLPOP`, `XREAD BLOCK`...). Its keys are those of its key specs.
@@ -174,32 +157,68 @@ impl Nothing {
 impl Error {
     /// A sentence that only one command has. It stands beside that command's handler.
     pub const fn sentence(text: &'static str) -> Error {
-        Error::Sentence(Cow::Borrowed(text))
+        Error::Sentence(Cow::Borrowed(text.as_bytes()))
     }
 
-    /// The code word at the beginning, for `INFO errorstats`.
-    pub fn code(&self) -> String {
-        let text = self.to_string();
-        text.split(' ').next().unwrap_or("ERR").to_owned()
+    /// A sentence that was made for this reply.
+    pub fn formatted(text: String) -> Error {
+        Error::Sentence(Cow::Owned(text.into_bytes()))
     }
+
+    /// A sentence that repeats what the client sent: byte for byte, but only [up to a zero byte](c_text).
+    /// Each `{}` of the template stands for one of the words.
+    pub fn quoting(template: &str, words: &[&[u8]]) -> Error {
+        let mut text = Vec::new();
+        let mut words = words.iter();
+        for (index, part) in template.split("{}").enumerate() {
+            if index > 0 {
+                text.extend_from_slice(words.next().copied().map(c_text).unwrap_or_default());
+            }
+            text.extend_from_slice(part.as_bytes());
+        }
+        Error::Sentence(Cow::Owned(text))
+    }
+
+    /// The full text of the error reply. It may hold CR and LF of the client, which the encoder replaces.
+    pub fn text(&self) -> Cow<'_, [u8]> {
+        match self {
+            Error::Sentence(text) => Cow::Borrowed(text),
+            other => Cow::Owned(other.to_string().into_bytes()),
+        }
+    }
+
+    /// The code word at the beginning, for `INFO errorstats`; as in Redis `ERR` where no short word is there.
+    pub fn code(&self) -> String {
+        let text = self.text();
+        let end = text.iter().take(CODE_LEN_MAX + 1).position(|&byte| byte == b' ');
+        end.map_or_else(|| "ERR".to_owned(), |end| String::from_utf8_lossy(&text[..end]).into_owned())
+    }
+}
+
+/// Bytes of the longest code word that is counted under its own name.
+const CODE_LEN_MAX: usize = 30;
+
+/// How much of a name and of arguments Redis repeats in some errors, in bytes.
+pub(crate) const ECHO_LEN_MAX: usize = 128;
+
+/// The beginning of what a client sent, as long as some errors repeat it.
+pub(crate) fn head(bytes: &[u8], len_max: usize) -> &[u8] {
+    &bytes[..bytes.len().min(len_max)]
+}
+
+/// Bytes of a client with blanks for CR and LF: the encoder would leave these out at the end of an error.
+pub(crate) fn one_line(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().map(|&byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }).collect()
+}
+
+/// Bytes of a client as far as Redis sees them where it treats them as a C string: up to a zero byte.
+pub(crate) fn c_text(bytes: &[u8]) -> &[u8] {
+    bytes.split(|&byte| byte == 0).next().unwrap_or(bytes)
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Error::UnknownCommand { name, args } => {
-                return write!(f, "ERR unknown command '{name}', with args beginning with: {args}");
-            }
-            Error::UnknownSubcommand { given, container } => {
-                return write!(f, "ERR unknown subcommand '{given}'. Try {} HELP.", container.to_uppercase());
-            }
-            Error::MisusedSubcommand { given, container } => {
-                let container = container.to_uppercase();
-                return write!(
-                    f,
-                    "ERR unknown subcommand or wrong number of arguments for '{given}'. Try {container} HELP."
-                );
-            }
             Error::WrongArity { name } => return write!(f, "ERR wrong number of arguments for '{name}' command"),
             Error::Syntax => "ERR syntax error",
             Error::WrongType => "WRONGTYPE Operation against a key holding the wrong kind of value",
@@ -240,7 +259,6 @@ impl fmt::Display for Error {
             Error::InvalidSecondDbIndex => "ERR invalid second DB index",
             Error::NxAndOthers => "ERR NX and XX, GT or LT options at the same time are not compatible",
             Error::GtAndLt => "ERR GT and LT options at the same time are not compatible",
-            Error::UnsupportedOption { option } => return write!(f, "ERR Unsupported option {option}"),
             Error::InvalidCursor => "ERR invalid cursor",
             Error::LfuSelected => {
                 "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
@@ -271,7 +289,6 @@ impl fmt::Display for Error {
             Error::TooLong => "ERR the read is too long for a worker",
             Error::NotHot => "ERR the key is not in memory",
             Error::Cancelled => "ERR the command was ended, as its client has closed the connection",
-            Error::Config { text } => return write!(f, "ERR {text}"),
             Error::Storage { text } => return write!(f, "ERR storage failed: {text}"),
             Error::Stalled { waited_ms } => {
                 return write!(
@@ -295,7 +312,7 @@ impl fmt::Display for Error {
             }
             Error::Unknown => "UNKNOWN the worker failed; it is not known whether the command was executed",
             Error::Misconf { text } => return write!(f, "MISCONF {text}"),
-            Error::Sentence(text) => text,
+            Error::Sentence(text) => return f.write_str(&String::from_utf8_lossy(text)),
         })
     }
 }
@@ -325,5 +342,28 @@ impl From<data::Error> for Error {
             }
             data::Error::BadRecord(_) | data::Error::Engine(_) => Error::Storage { text: error.to_string() },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_takes_words_up_to_a_zero_byte() {
+        let text = |template, words: &[&[u8]]| Error::quoting(template, words).text().into_owned();
+        assert_eq!(text("ERR '{}' of {}", &[b"\xff{}\0x", b"a\r\n"]), b"ERR '\xff{}' of a\r\n");
+        assert_eq!(text("ERR nothing {}", &[]), b"ERR nothing ");
+        assert_eq!(text("ERR plain", &[b"a"]), b"ERR plain");
+    }
+
+    #[test]
+    fn the_code_is_a_short_first_word() {
+        let code = |text: &str| Error::formatted(text.to_owned()).code();
+        assert_eq!(code("NOGROUP No such key"), "NOGROUP");
+        assert_eq!(code(&format!("{} a", "A".repeat(30))), "A".repeat(30));
+        assert_eq!(code(&format!("{} a", "A".repeat(31))), "ERR");
+        assert_eq!(code("ALONE"), "ERR");
+        assert_eq!(Error::WrongType.code(), "WRONGTYPE");
     }
 }

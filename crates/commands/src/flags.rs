@@ -2,6 +2,7 @@
 //! how it runs, its group and its marks. Nothing here is written down twice.
 
 use crate::command::{Command, Group, Marks, Run};
+use crate::error::c_text;
 
 /// Every category, in Redis's order.
 pub(crate) const CATEGORIES: [&str; 21] = [
@@ -28,9 +29,9 @@ pub(crate) const CATEGORIES: [&str; 21] = [
     "scripting",
 ];
 
-/// True if there is such a category.
-pub(crate) fn is_category(name: &str) -> bool {
-    CATEGORIES.contains(&name)
+/// The category that a client names, in any case.
+pub(crate) fn category(given: &[u8]) -> Option<&'static str> {
+    CATEGORIES.into_iter().find(|name| name.as_bytes().eq_ignore_ascii_case(c_text(given)))
 }
 
 impl Command {

@@ -138,8 +138,7 @@ fn pfdebug(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()
         }
         reply.integer(i64::from(changed));
     } else {
-        let given = String::from_utf8_lossy(args.at(1)?).into_owned();
-        return Err(Error::Sentence(format!("ERR Unknown PFDEBUG subcommand '{given}'").into()));
+        return Err(Error::quoting("ERR Unknown PFDEBUG subcommand '{}'", &[args.at(1)?]));
     }
     Ok(())
 }
@@ -176,7 +175,7 @@ fn pfselftest(store: &Store<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<
         let error_max = if n == 10 { 1 } else { (STANDARD_ERROR * 6.0 * n as f64).ceil() as u64 };
         if error > error_max {
             let text = format!("ERR TESTFAILED Too big error. card:{n} abserr:{error}");
-            return Err(Error::Sentence(text.into()));
+            return Err(Error::formatted(text));
         }
     }
     reply.ok();

@@ -57,6 +57,9 @@ pub enum Find {
     Told(fn(&Args<'_>) -> Option<usize>),
 }
 
+/// The first argument is a key that is read.
+pub(crate) const READS: &[KeySpec] = &[KeySpec::first(&["RO", "access"])];
+
 impl KeySpec {
     /// One key, the first argument.
     pub const fn first(flags: &'static [&'static str]) -> KeySpec {

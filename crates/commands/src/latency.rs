@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering;
 
 use crate::args::Args;
-use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
+use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run, SessionHandler};
 use crate::container::{container, help, write_help};
 use crate::error::{Error, Result};
 use crate::session::{Effect, Host, Session};
@@ -12,34 +12,19 @@ use crate::{stats, table};
 
 pub(crate) static COMMANDS: &[Command] = &[
     container("latency", Group::Server, Marks::NONE, "2.8.13", "Groups the commands about latency."),
-    Command {
-        name: "latency|doctor",
-        arity: Arity::Exactly(2),
-        keys: &[],
-        group: Group::Server,
-        marks: Marks::NO_SCRIPT.and(Marks::ANY_TIME).and(Marks::ADMIN),
-        doc: Doc::new("2.8.13", "Tells what it thinks of the latency.", "O(1)", &[]).tips(&[
-            "nondeterministic_output",
-            "request_policy:all_nodes",
-            "response_policy:special",
-        ]),
-        run: Run::Session(doctor),
-    },
-    Command {
-        name: "latency|graph",
-        arity: Arity::Exactly(3),
-        keys: &[],
-        group: Group::Server,
-        marks: Marks::NO_SCRIPT.and(Marks::ANY_TIME).and(Marks::ADMIN),
-        doc: Doc::new(
-            "2.8.13",
-            "Draws the latency samples of an event.",
-            "O(1)",
-            &[Arg::new("event", ArgKind::String)],
-        )
-        .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]),
-        run: Run::Session(graph),
-    },
+    about_events(
+        "latency|doctor",
+        Arity::Exactly(2),
+        Doc::new("2.8.13", "Tells what it thinks of the latency.", "O(1)", &[]).tips(OF_EVERY_NODE),
+        doctor,
+    ),
+    about_events(
+        "latency|graph",
+        Arity::Exactly(3),
+        Doc::new("2.8.13", "Draws the latency samples of an event.", "O(1)", &[Arg::new("event", ArgKind::String)])
+            .tips(OF_EVERY_NODE),
+        graph,
+    ),
     Command {
         name: "latency|histogram",
         arity: Arity::AtLeast(2),
@@ -52,54 +37,51 @@ pub(crate) static COMMANDS: &[Command] = &[
             "O(N) where N is the number of commands told about",
             &[Arg::new("COMMAND", ArgKind::String).optional().multiple()],
         )
-        .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]),
+        .tips(OF_EVERY_NODE),
         run: Run::Session(histogram),
     },
-    Command {
-        name: "latency|history",
-        arity: Arity::Exactly(3),
-        keys: &[],
-        group: Group::Server,
-        marks: Marks::NO_SCRIPT.and(Marks::ANY_TIME).and(Marks::ADMIN),
-        doc: Doc::new(
-            "2.8.13",
-            "Tells the latency samples of an event.",
-            "O(1)",
-            &[Arg::new("event", ArgKind::String)],
-        )
-        .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]),
-        run: Run::Session(history),
-    },
-    Command {
-        name: "latency|latest",
-        arity: Arity::Exactly(2),
-        keys: &[],
-        group: Group::Server,
-        marks: Marks::NO_SCRIPT.and(Marks::ANY_TIME).and(Marks::ADMIN),
-        doc: Doc::new("2.8.13", "Tells the latest latency sample of each event.", "O(1)", &[]).tips(&[
-            "nondeterministic_output",
-            "request_policy:all_nodes",
-            "response_policy:special",
-        ]),
-        run: Run::Session(latest),
-    },
-    Command {
-        name: "latency|reset",
-        arity: Arity::AtLeast(2),
-        keys: &[],
-        group: Group::Server,
-        marks: Marks::NO_SCRIPT.and(Marks::ANY_TIME).and(Marks::ADMIN),
-        doc: Doc::new(
+    about_events(
+        "latency|history",
+        Arity::Exactly(3),
+        Doc::new("2.8.13", "Tells the latency samples of an event.", "O(1)", &[Arg::new("event", ArgKind::String)])
+            .tips(OF_EVERY_NODE),
+        history,
+    ),
+    about_events(
+        "latency|latest",
+        Arity::Exactly(2),
+        Doc::new("2.8.13", "Tells the latest latency sample of each event.", "O(1)", &[]).tips(OF_EVERY_NODE),
+        latest,
+    ),
+    about_events(
+        "latency|reset",
+        Arity::AtLeast(2),
+        Doc::new(
             "2.8.13",
             "Forgets latency samples.",
             "O(1)",
             &[Arg::new("event", ArgKind::String).optional().multiple()],
         )
         .tips(&["request_policy:all_nodes", "response_policy:agg_sum"]),
-        run: Run::Session(reset),
-    },
+        reset,
+    ),
     help("latency|help", Group::Server, "2.8.13", list_subcommands),
 ];
+
+const OF_EVERY_NODE: &[&str] = &["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"];
+
+/// A subcommand about events, of which there are none.
+const fn about_events(name: &'static str, arity: Arity, doc: Doc, run: SessionHandler) -> Command {
+    Command {
+        name,
+        arity,
+        keys: &[],
+        group: Group::Server,
+        marks: Marks::NO_SCRIPT.and(Marks::ANY_TIME).and(Marks::ADMIN),
+        doc,
+        run: Run::Session(run),
+    }
+}
 
 fn doctor(_: &mut Session, _: &dyn Host, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<Effect> {
     reply.verbatim(
@@ -111,8 +93,7 @@ fn doctor(_: &mut Session, _: &dyn Host, _: &Args<'_>, reply: &mut Reply<'_>) ->
 }
 
 fn graph(_: &mut Session, _: &dyn Host, args: &Args<'_>, _: &mut Reply<'_>) -> Result<Effect> {
-    let event = String::from_utf8_lossy(args.at(2)?);
-    Err(Error::Sentence(format!("ERR No samples available for event '{event}'").into()))
+    Err(Error::quoting("ERR No samples available for event '{}'", &[args.at(2)?]))
 }
 
 fn history(_: &mut Session, _: &dyn Host, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<Effect> {

@@ -17,6 +17,7 @@ mod args;
 mod bitmap;
 mod client;
 mod clients;
+mod clock;
 mod command;
 mod config;
 mod connection;

@@ -15,7 +15,7 @@ use crate::{Result, glob, table};
 /// What the host was asked to do, and the options that it has.
 #[derive(Default)]
 pub(crate) struct LoneHost {
-    pub(crate) options: RefCell<BTreeMap<String, String>>,
+    pub(crate) options: RefCell<BTreeMap<Vec<u8>, Vec<u8>>>,
     pub(crate) password: Option<&'static str>,
     pub(crate) facts: Facts,
     pub(crate) done: RefCell<Vec<String>>,
@@ -77,15 +77,14 @@ impl Host for LoneHost {
         self.note("unpause".to_owned());
     }
 
-    fn config_get(&self, patterns: &[&[u8]]) -> Vec<(String, String)> {
-        let matches = |name: &str| patterns.iter().any(|pattern| glob::matches(pattern, name.as_bytes(), true));
+    fn config_get(&self, patterns: &[&[u8]]) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let matches = |name: &[u8]| patterns.iter().any(|pattern| glob::matches(pattern, name, true));
         let options = self.options.borrow();
         options.iter().filter(|(name, _)| matches(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
     fn config_set(&self, pairs: &[(&[u8], &[u8])]) -> Result<()> {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        self.options.borrow_mut().extend(pairs.iter().map(|(name, value)| (text(name), text(value))));
+        self.options.borrow_mut().extend(pairs.iter().map(|(name, value)| (name.to_vec(), value.to_vec())));
         Ok(())
     }
 
@@ -155,12 +154,12 @@ impl LoneClient {
         match outcome {
             Ok(Effect::Configure(what)) => match self.host.configure(&what) {
                 Ok(()) => reply.ok(),
-                Err(error) => reply.error(&error.to_string()),
+                Err(error) => reply.error(error.text()),
             },
             Ok(effect) => self.effect = effect,
             Err(error) => {
                 out.clear();
-                Encoder::new(&mut out, self.session.protocol).error(&error.to_string());
+                Encoder::new(&mut out, self.session.protocol).error(error.text());
             }
         }
         Some(out)

@@ -6,7 +6,7 @@ use data::Tx;
 use crate::args::Args;
 use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
 use crate::container::{container, help, write_help};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, one_line};
 use crate::session::{Effect, Host, Session};
 use crate::table;
 
@@ -124,8 +124,7 @@ fn list_functions(_: &mut Session, _: &dyn Host, args: &Args<'_>, reply: &mut Re
             }
             index += 2;
         } else {
-            let option = String::from_utf8_lossy(option);
-            return Err(Error::Sentence(format!("ERR Unknown argument {option}").into()));
+            return Err(Error::quoting("ERR Unknown argument {}", &[&one_line(option)]));
         }
     }
     reply.array(0);

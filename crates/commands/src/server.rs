@@ -48,22 +48,8 @@ pub(crate) static COMMANDS: &[Command] = &[
         arity: Arity::Exactly(3),
         keys: &[],
         group: Group::Server,
-        marks: Marks::NO_SCRIPT.and(Marks::STALE).and(Marks::ADMIN).and(Marks::NO_ASYNC_LOADING).and(Marks::BARRIER),
-        doc: Doc::new(
-            "5.0.0",
-            "Makes the server a replica of another, or a master again.",
-            "O(1)",
-            &[Arg::new(
-                "args",
-                ArgKind::OneOf(&[
-                    Arg::new(
-                        "host-port",
-                        ArgKind::Block(&[Arg::new("host", ArgKind::String), Arg::new("port", ArgKind::Integer)]),
-                    ),
-                    Arg::new("no-one", ArgKind::Block(&[Arg::word("no", "NO"), Arg::word("one", "ONE")])),
-                ]),
-            )],
-        ),
+        marks: REPLICATES,
+        doc: Doc::new("5.0.0", "Makes the server a replica of another, or a master again.", "O(1)", &[MASTER]),
         run: Run::Session(replica_of),
     },
     Command {
@@ -71,23 +57,8 @@ pub(crate) static COMMANDS: &[Command] = &[
         arity: Arity::Exactly(3),
         keys: &[],
         group: Group::Server,
-        marks: Marks::NO_SCRIPT.and(Marks::STALE).and(Marks::ADMIN).and(Marks::NO_ASYNC_LOADING).and(Marks::BARRIER),
-        doc: Doc::new(
-            "1.0.0",
-            "The old name of REPLICAOF.",
-            "O(1)",
-            &[Arg::new(
-                "args",
-                ArgKind::OneOf(&[
-                    Arg::new(
-                        "host-port",
-                        ArgKind::Block(&[Arg::new("host", ArgKind::String), Arg::new("port", ArgKind::Integer)]),
-                    ),
-                    Arg::new("no-one", ArgKind::Block(&[Arg::word("no", "NO"), Arg::word("one", "ONE")])),
-                ]),
-            )],
-        )
-        .deprecated("5.0.0", "`REPLICAOF`"),
+        marks: REPLICATES,
+        doc: Doc::new("1.0.0", "The old name of REPLICAOF.", "O(1)", &[MASTER]).deprecated("5.0.0", "`REPLICAOF`"),
         run: Run::Session(replica_of),
     },
     Command {
@@ -182,6 +153,17 @@ pub(crate) static COMMANDS: &[Command] = &[
     },
     help("module|help", Group::Server, "5.0.0", module_help),
 ];
+
+const REPLICATES: Marks =
+    Marks::NO_SCRIPT.and(Marks::STALE).and(Marks::ADMIN).and(Marks::NO_ASYNC_LOADING).and(Marks::BARRIER);
+/// Whom to follow.
+const MASTER: Arg = Arg::new(
+    "args",
+    ArgKind::OneOf(&[
+        Arg::new("host-port", ArgKind::Block(&[Arg::new("host", ArgKind::String), Arg::new("port", ArgKind::Integer)])),
+        Arg::new("no-one", ArgKind::Block(&[Arg::word("no", "NO"), Arg::word("one", "ONE")])),
+    ]),
+);
 
 fn time(_: &mut Session, host: &dyn Host, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<Effect> {
     let now_us = i64::try_from(host.now_us()).unwrap_or(i64::MAX);

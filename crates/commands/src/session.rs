@@ -188,7 +188,7 @@ pub trait Host {
     /// Ends such a pause.
     fn unpause_clients(&self);
     /// Options whose names match, with their values.
-    fn config_get(&self, patterns: &[&[u8]]) -> Vec<(String, String)>;
+    fn config_get(&self, patterns: &[&[u8]]) -> Vec<(Vec<u8>, Vec<u8>)>;
     /// Sets options, all or none.
     fn config_set(&self, pairs: &[(&[u8], &[u8])]) -> Result<()>;
     /// True if setting an option looks at files: see [`Effect::Configure`].

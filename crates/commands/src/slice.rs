@@ -175,7 +175,7 @@ impl Slice {
 
     /// Answers every call that has not run with an error; replies that are known stay.
     pub fn refuse_rest(&mut self, error: &Error) {
-        let text = error.to_string();
+        let text = error.text();
         let mut rest = self.calls.get(self.next..).unwrap_or(&[]);
         while let [call, behind @ ..] = rest {
             rest = behind;

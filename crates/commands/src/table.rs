@@ -5,12 +5,10 @@ use std::sync::LazyLock;
 
 use crate::args::Args;
 use crate::command::{Command, Marks, Run};
-use crate::error::{Error, Result};
+use crate::error::{ECHO_LEN_MAX, Error, Result, c_text, head};
 
 /// Longest command name that is looked up; anything longer is unknown.
 const NAME_LEN_MAX: usize = 64;
-/// How much of a name and of its arguments an unknown-command error repeats, as in Redis.
-const ECHO_LEN_MAX: usize = 128;
 
 static TABLE: LazyLock<Vec<&'static Command>> = LazyLock::new(|| {
     let groups = [
@@ -168,17 +166,20 @@ pub fn lookup(args: &Args<'_>) -> Result<&'static Command> {
         if command.marks.has(Marks::HIDDEN_SUBCOMMANDS) {
             misused_subcommand(args)
         } else {
-            Error::UnknownSubcommand { given: printable(given, ECHO_LEN_MAX), container: command.name.to_owned() }
+            refused_subcommand("ERR unknown subcommand '{}'. Try {} HELP.", args)
         }
     })
 }
 
 /// The refusal of a subcommand that is there but was given too many arguments, or is hidden and unknown.
 pub(crate) fn misused_subcommand(args: &Args<'_>) -> Error {
-    Error::MisusedSubcommand {
-        given: printable(args.get(1).unwrap_or(&[]), ECHO_LEN_MAX),
-        container: printable(args.get(0).unwrap_or(&[]), ECHO_LEN_MAX),
-    }
+    refused_subcommand("ERR unknown subcommand or wrong number of arguments for '{}'. Try {} HELP.", args)
+}
+
+/// The sentence with the subcommand and its container in it.
+fn refused_subcommand(template: &str, args: &Args<'_>) -> Error {
+    let (container, given) = (args.get(0).unwrap_or(&[]), args.get(1).unwrap_or(&[]));
+    Error::quoting(template, &[head(given, ECHO_LEN_MAX), &container.to_ascii_uppercase()])
 }
 
 fn subcommand(container: &Command, given: &[u8]) -> Option<&'static Command> {
@@ -200,21 +201,18 @@ fn lower_case<'b>(name: &[u8], buf: &'b mut [u8; NAME_LEN_MAX]) -> Option<&'b st
 }
 
 fn unknown(args: &Args<'_>) -> Error {
-    let mut rest = String::new();
+    let mut rest = Vec::new();
     for arg in args.from(1) {
         if rest.len() >= ECHO_LEN_MAX {
             break;
         }
         let room = ECHO_LEN_MAX - rest.len();
-        rest.push('\'');
-        rest.push_str(&printable(arg, room));
-        rest.push_str("' ");
+        rest.push(b'\'');
+        rest.extend_from_slice(c_text(head(arg, room)));
+        rest.extend_from_slice(b"' ");
     }
-    Error::UnknownCommand { name: printable(args.get(0).unwrap_or(&[]), ECHO_LEN_MAX), args: rest }
-}
-
-fn printable(text: &[u8], len_max: usize) -> String {
-    String::from_utf8_lossy(&text[..text.len().min(len_max)]).into_owned()
+    let name = head(args.get(0).unwrap_or(&[]), ECHO_LEN_MAX);
+    Error::quoting("ERR unknown command '{}', with args beginning with: {}", &[name, &rest])
 }
 
 #[cfg(test)]

@@ -109,7 +109,7 @@ impl Db {
         let mut reply = Vec::new();
         if let Err(error) = self.dispatch(words, &mut reply) {
             reply.clear();
-            Encoder::new(&mut reply, self.protocol).error(&error.to_string());
+            Encoder::new(&mut reply, self.protocol).error(error.text());
         }
         reply
     }

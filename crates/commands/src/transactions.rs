@@ -153,9 +153,9 @@ impl Queue {
 }
 
 /// The reply of `EXEC` if it is refused itself: nothing of the transaction is run.
-pub fn abort_text(error: &Error) -> String {
-    let text = error.to_string();
-    format!("EXECABORT Transaction discarded because of: {}", text.strip_prefix("ERR ").unwrap_or(&text))
+pub fn aborted(error: &Error) -> Error {
+    let text = error.text();
+    Error::quoting("EXECABORT Transaction discarded because of: {}", &[text.strip_prefix(b"ERR ").unwrap_or(&text)])
 }
 
 /// Ends a transaction that is not run.
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_refused_exec_says_why_without_the_general_code() {
-        let text = |error| abort_text(&error);
+        let text = |error| aborted(&error).to_string();
         assert_eq!(text(Error::Syntax), "EXECABORT Transaction discarded because of: syntax error");
         assert_eq!(text(Error::NoAuth), format!("EXECABORT Transaction discarded because of: {}", Error::NoAuth));
     }

@@ -421,7 +421,7 @@ impl Connection {
                     Ok(()) => encoder.ok(),
                     Err(error) => {
                         stats::count_error(&error.code());
-                        encoder.error(&error.to_string());
+                        encoder.error(error.text());
                     }
                 }
                 if !silent {
@@ -452,7 +452,7 @@ impl Connection {
     pub(crate) fn refuse(&self, state: &mut State, slice: &mut Slice, error: &Error) {
         stats::count_error(&error.code());
         let start = slice.literals.len();
-        Encoder::new(&mut slice.literals, state.session.protocol).error(&error.to_string());
+        Encoder::new(&mut slice.literals, state.session.protocol).error(error.text());
         self.close_reply(state, slice, start);
     }
 
@@ -495,7 +495,7 @@ impl Connection {
 pub(crate) fn replace_by_error(state: &State, slice: &mut Slice, start: usize, error: &Error) {
     slice.literals.truncate(start);
     stats::count_error(&error.code());
-    Encoder::new(&mut slice.literals, state.session.protocol).error(&error.to_string());
+    Encoder::new(&mut slice.literals, state.session.protocol).error(error.text());
 }
 
 /// The command that the arguments call, if this client may run it.

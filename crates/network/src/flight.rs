@@ -71,7 +71,7 @@ impl Outline {
 
     /// The replies, with an error for each that storage owes.
     pub(crate) fn refused(&self, error: &Error) -> Vec<u8> {
-        let text = error.to_string();
+        let text = error.text();
         let mut answer = Vec::new();
         let errors = |answer: &mut Vec<u8>, count| {
             (0..count).for_each(|_| Encoder::new(answer, self.protocol).error(&text));

@@ -27,7 +27,7 @@ pub trait Control: Send + Sync {
     /// Zeroes counters that are not the network's own.
     fn reset_stats(&self);
     /// Options whose names match.
-    fn config_get(&self, patterns: &[&[u8]]) -> Vec<(String, String)>;
+    fn config_get(&self, patterns: &[&[u8]]) -> Vec<(Vec<u8>, Vec<u8>)>;
     /// Sets options, all or none.
     ///
     /// # Errors
@@ -203,7 +203,7 @@ impl Host for Common {
         self.pause.ended.notify_waiters();
     }
 
-    fn config_get(&self, patterns: &[&[u8]]) -> Vec<(String, String)> {
+    fn config_get(&self, patterns: &[&[u8]]) -> Vec<(Vec<u8>, Vec<u8>)> {
         self.control.config_get(patterns)
     }
 

@@ -59,7 +59,7 @@ impl Connection {
         if command.is_some_and(|command| command.name == "exec") {
             transactions::forget(&mut state.session);
             self.record.publish_queue(None);
-            return Error::Sentence(transactions::abort_text(&error).into());
+            return transactions::aborted(&error);
         }
         if let Some(queue) = &mut state.session.queue {
             queue.has_failed = true;

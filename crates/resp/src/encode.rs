@@ -71,10 +71,15 @@ impl<'a> Encoder<'a> {
         self.line_text(text.as_bytes());
     }
 
-    /// An error, with its code word first. CR and LF vanish at the end and become blanks elsewhere.
-    pub fn error(&mut self, text: &str) {
+    /// An error, with its code word first; it may quote bytes that are no text. CR and LF vanish at the end and become
+    /// blanks elsewhere.
+    pub fn error(&mut self, text: impl AsRef<[u8]>) {
         self.out.push(b'-');
-        self.line_text(text.trim_end_matches(['\r', '\n']).as_bytes());
+        let mut text = text.as_ref();
+        while let [rest @ .., b'\r' | b'\n'] = text {
+            text = rest;
+        }
+        self.line_text(text);
     }
 
     /// The reply that precedes closing a connection whose requests cannot be followed.

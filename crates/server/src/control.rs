@@ -169,11 +169,8 @@ impl Control for ServerControl {
         }
     }
 
-    fn config_get(&self, patterns: &[&[u8]]) -> Vec<(String, String)> {
-        let config = self.config.lock();
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        let found = config.matching(patterns, |pattern, name| data::glob::matches(pattern, name, true));
-        found.into_iter().map(|(name, value)| (text(name), text(value))).collect()
+    fn config_get(&self, patterns: &[&[u8]]) -> Vec<(Vec<u8>, Vec<u8>)> {
+        self.config.lock().matching(patterns, |pattern, name| data::glob::matches(pattern, name, true))
     }
 
     fn config_set(&self, pairs: &[(&[u8], &[u8])]) -> Result<()> {
@@ -182,7 +179,7 @@ impl Control for ServerControl {
             let before = self.config.lock().clone();
             let mut after = before.clone();
             let changed =
-                after.set(pairs, Origin::Remote).map_err(|error| Error::Config { text: error.to_string() })?;
+                after.set(pairs, Origin::Remote).map_err(|error| Error::quoting("ERR {}", &[&error.text()]))?;
             let mut config = self.config.lock();
             if config.agrees_with(&before) {
                 *config = after;
@@ -211,7 +208,7 @@ impl Control for ServerControl {
             }
             Configuring::Rewrite => {
                 let config = self.config.lock().clone();
-                config.rewrite(&[]).map_err(|error| Error::Config { text: error.to_string() })
+                config.rewrite(&[]).map_err(|error| Error::formatted(format!("ERR {error}")))
             }
         }
     }

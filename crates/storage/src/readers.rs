@@ -212,7 +212,7 @@ fn finish(
         if let Err(error) = outcome {
             answer.truncate(start);
             commands::stats::count_error(&error.code());
-            Encoder::new(&mut answer, protocol).error(&error.to_string());
+            Encoder::new(&mut answer, protocol).error(error.text());
         }
         let busy = begun.elapsed();
         commands::stats::count_call(command, busy, answer.get(start) == Some(&b'-'));

@@ -15,7 +15,7 @@ use data::{Keyspace, Kind, Tx, View, string};
 use crate::args::{Args, parse_integer};
 use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
 use crate::error::{Error, Result};
-use crate::keys::{Begin, Find, KeySpec};
+use crate::keys::{Begin, Find, KeySpec, READS};
 
 /// Bits in a byte, as offsets of bits have it.
 const BYTE_BITS: u64 = bitmap::bits::BYTE_BITS;
@@ -38,7 +38,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     Command {
         name: "getbit",
         arity: Arity::Exactly(3),
-        keys: &[KeySpec::first(&["RO", "access"])],
+        keys: READS,
         group: Group::Bitmap,
         marks: Marks::FAST,
         doc: Doc::new(
@@ -85,7 +85,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     Command {
         name: "bitcount",
         arity: Arity::AtLeast(2),
-        keys: &[KeySpec::first(&["RO", "access"])],
+        keys: READS,
         group: Group::Bitmap,
         marks: Marks::NONE,
         doc: Doc::new(
@@ -107,7 +107,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     Command {
         name: "bitpos",
         arity: Arity::AtLeast(3),
-        keys: &[KeySpec::first(&["RO", "access"])],
+        keys: READS,
         group: Group::Bitmap,
         marks: Marks::NONE,
         doc: Doc::new(
@@ -140,7 +140,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     Command {
         name: "bitfield_ro",
         arity: Arity::AtLeast(2),
-        keys: &[KeySpec::first(&["RO", "access"])],
+        keys: READS,
         group: Group::Bitmap,
         marks: Marks::FAST,
         doc: Doc::new(

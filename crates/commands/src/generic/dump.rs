@@ -6,13 +6,13 @@ use data::{Tx, View};
 use crate::args::Args;
 use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
 use crate::error::{Error, Result};
-use crate::keys::KeySpec;
+use crate::keys::{KeySpec, READS};
 
 pub(crate) static COMMANDS: &[Command] = &[
     Command {
         name: "dump",
         arity: Arity::Exactly(2),
-        keys: &[KeySpec::first(&["RO", "access"])],
+        keys: READS,
         group: Group::Generic,
         marks: Marks::NONE,
         doc: Doc::new(

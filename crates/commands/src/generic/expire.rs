@@ -3,9 +3,10 @@
 use data::{Meta, Tx, View};
 
 use crate::args::Args;
-use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
+use crate::clock::Clock;
+use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, ReadHandler, Reply, Run, WriteHandler};
 use crate::error::{Error, Result};
-use crate::keys::KeySpec;
+use crate::keys::{KeySpec, READS};
 
 pub(crate) static COMMANDS: &[Command] = &[
     setter("expire", EXPIRE_DOC, expire),
@@ -28,10 +29,6 @@ pub(crate) static COMMANDS: &[Command] = &[
 ];
 
 const UPDATED: &[KeySpec] = &[KeySpec::first(&["RW", "update"])];
-const ASKED_AFTER: &[KeySpec] = &[KeySpec::first(&["RO", "access"])];
-
-type WriteHandler = fn(&mut Tx<'_>, &Args<'_>, &mut Reply<'_>) -> Result<()>;
-type ReadHandler = fn(&View<'_>, &Args<'_>, &mut Reply<'_>) -> Result<()>;
 
 const fn setter(name: &'static str, doc: Doc, run: WriteHandler) -> Command {
     Command {
@@ -49,7 +46,7 @@ const fn getter(name: &'static str, doc: Doc, run: ReadHandler) -> Command {
     Command {
         name,
         arity: Arity::Exactly(2),
-        keys: ASKED_AFTER,
+        keys: READS,
         group: Group::Generic,
         marks: Marks::FAST,
         doc,
@@ -57,36 +54,37 @@ const fn getter(name: &'static str, doc: Doc, run: ReadHandler) -> Command {
     }
 }
 
-const CONDITION: Arg = Arg::new(
+/// Under which circumstances a time is set: that of a key, or that of a field.
+pub(crate) const CONDITION: Arg = Arg::new(
     "condition",
     ArgKind::OneOf(&[Arg::word("nx", "NX"), Arg::word("xx", "XX"), Arg::word("gt", "GT"), Arg::word("lt", "LT")]),
 )
-.optional()
-.since("7.0.0");
+.optional();
+const KEY_CONDITION: Arg = CONDITION.since("7.0.0");
 
 const EXPIRE_DOC: Doc = Doc::new(
     "1.0.0",
     "Lets a key expire in a number of seconds.",
     "O(1)",
-    &[Arg::key(), Arg::new("seconds", ArgKind::Integer), CONDITION],
+    &[Arg::key(), Arg::new("seconds", ArgKind::Integer), KEY_CONDITION],
 );
 const PEXPIRE_DOC: Doc = Doc::new(
     "2.6.0",
     "Lets a key expire in a number of milliseconds.",
     "O(1)",
-    &[Arg::key(), Arg::new("milliseconds", ArgKind::Integer), CONDITION],
+    &[Arg::key(), Arg::new("milliseconds", ArgKind::Integer), KEY_CONDITION],
 );
 const EXPIREAT_DOC: Doc = Doc::new(
     "1.2.0",
     "Lets a key expire at a Unix time in seconds.",
     "O(1)",
-    &[Arg::key(), Arg::new("unix-time-seconds", ArgKind::UnixTime), CONDITION],
+    &[Arg::key(), Arg::new("unix-time-seconds", ArgKind::UnixTime), KEY_CONDITION],
 );
 const PEXPIREAT_DOC: Doc = Doc::new(
     "2.6.0",
     "Lets a key expire at a Unix time in milliseconds.",
     "O(1)",
-    &[Arg::key(), Arg::new("unix-time-milliseconds", ArgKind::UnixTime), CONDITION],
+    &[Arg::key(), Arg::new("unix-time-milliseconds", ArgKind::UnixTime), KEY_CONDITION],
 );
 const TTL_DOC: Doc = Doc::new("1.0.0", "Tells in how many seconds a key expires.", "O(1)", &[Arg::key()])
     .history(&[("2.8.0", "Added the -2 reply.")])
@@ -99,24 +97,20 @@ const EXPIRETIME_DOC: Doc =
 const PEXPIRETIME_DOC: Doc =
     Doc::new("7.0.0", "Tells the Unix time in milliseconds at which a key expires.", "O(1)", &[Arg::key()]);
 
-const MS_PER_SECOND: i64 = 1000;
-
 fn expire(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    let now_ms = tx.now_ms();
-    set_expiry(tx, args, reply, "expire", now_ms, MS_PER_SECOND)
+    set_expiry(tx, args, reply, "expire", Clock::SECONDS)
 }
 
 fn pexpire(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    let now_ms = tx.now_ms();
-    set_expiry(tx, args, reply, "pexpire", now_ms, 1)
+    set_expiry(tx, args, reply, "pexpire", Clock::MILLISECONDS)
 }
 
 fn expireat(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    set_expiry(tx, args, reply, "expireat", 0, MS_PER_SECOND)
+    set_expiry(tx, args, reply, "expireat", Clock::UNIX_SECONDS)
 }
 
 fn pexpireat(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    set_expiry(tx, args, reply, "pexpireat", 0, 1)
+    set_expiry(tx, args, reply, "pexpireat", Clock::UNIX_MILLISECONDS)
 }
 
 fn set_expiry(
@@ -124,13 +118,10 @@ fn set_expiry(
     args: &Args<'_>,
     reply: &mut Reply<'_>,
     command: &'static str,
-    base_ms: u64,
-    unit_ms: i64,
+    clock: Clock,
 ) -> Result<()> {
     let condition = Condition::parse(args)?;
-    let invalid = Error::InvalidExpire { command };
-    let offset_ms = args.integer(2)?.checked_mul(unit_ms).ok_or(invalid.clone())?;
-    let at_ms = i64::try_from(base_ms).ok().and_then(|base| base.checked_add(offset_ms)).ok_or(invalid)?;
+    let at_ms = clock.at_ms(args.integer(2)?, tx.now_ms()).ok_or(Error::InvalidExpire { command })?;
 
     let key = args.at(1)?;
     let done = match tx.find(key)? {
@@ -165,7 +156,7 @@ impl Condition {
                 () if args.is(index, "xx") => condition.xx = true,
                 () if args.is(index, "gt") => condition.gt = true,
                 () if args.is(index, "lt") => condition.lt = true,
-                () => return Err(Error::UnsupportedOption { option: String::from_utf8_lossy(word).into_owned() }),
+                () => return Err(Error::quoting("ERR Unsupported option {}", &[word])),
             }
         }
         if condition.nx && (condition.xx || condition.gt || condition.lt) {

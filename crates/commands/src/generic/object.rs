@@ -11,7 +11,7 @@ use data::zset::Zset;
 use data::{Found, Kind, View};
 
 use crate::args::Args;
-use crate::command::{Arg, Arity, Command, Doc, Group, Marks, Reply, Run};
+use crate::command::{Arg, Arity, Command, Doc, Group, Marks, ReadHandler, Reply, Run};
 use crate::error::{Error, Result};
 use crate::keys::KeySpec;
 use crate::session::{Effect, Host, Session};
@@ -46,9 +46,7 @@ pub(crate) static COMMANDS: &[Command] = &[
 
 const ASKED_AFTER: &[KeySpec] = &[KeySpec::at(2, &["RO"])];
 
-type Handler = fn(&View<'_>, &Args<'_>, &mut Reply<'_>) -> Result<()>;
-
-const fn about_key(name: &'static str, doc: Doc, run: Handler) -> Command {
+const fn about_key(name: &'static str, doc: Doc, run: ReadHandler) -> Command {
     Command {
         name,
         arity: Arity::Exactly(3),

@@ -10,7 +10,7 @@ use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run
 use crate::error::{Error, Result};
 
 /// How many keys `SCAN` looks at, where `COUNT` does not say.
-pub(crate) const SCAN_COUNT: usize = 10;
+const SCAN_COUNT: usize = 10;
 /// Keys that one call looks at, whatever `COUNT` says: it is a hint, and others wait for the worker.
 pub(crate) const KEYS_PER_CALL_MAX: usize = 10_000;
 /// A database with no more keys than this is gone through as a whole for a random one, so that all are equally likely.
@@ -85,10 +85,10 @@ fn keys(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
 
 fn scan(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     let cursor = parse_cursor(args.at(1)?).ok_or(Error::InvalidCursor)?;
-    let filter = ScanFilter::parse(args)?;
-    view.admit_keys(filter.count.min(KEYS_PER_CALL_MAX))?;
+    let filter = ScanFilter::parse(args, Of::Keys)?;
+    view.admit_keys(filter.count)?;
     let mut found = Names::default();
-    let next = view.walk(cursor, filter.count.min(KEYS_PER_CALL_MAX), |name, meta| {
+    let next = view.walk(cursor, filter.count, |name, meta| {
         if filter.matches(name, meta) {
             found.push(name);
         }
@@ -102,7 +102,7 @@ fn scan(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
 
 /// A pattern of keys or members. A single star means every one, even the one with the empty name, which as a pattern it would
 /// not match.
-pub(crate) struct Pattern<'a>(pub(crate) &'a [u8]);
+pub(crate) struct Pattern<'a>(&'a [u8]);
 
 impl Pattern<'_> {
     pub(crate) fn matches(&self, name: &[u8]) -> bool {
@@ -110,19 +110,50 @@ impl Pattern<'_> {
     }
 }
 
-/// The options of `SCAN`.
-struct ScanFilter<'a> {
-    pattern: Pattern<'a>,
-    /// The name of a type. One that does not exist is no error: no key has it.
+/// What a command of the `SCAN` family goes through.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Of {
+    Keys,
+    Fields,
+    Members,
+    ScoredMembers,
+}
+
+impl Of {
+    /// The word that leaves out what the elements have besides their names.
+    fn names_only(self) -> Option<&'static str> {
+        match self {
+            Of::Keys | Of::Members => None,
+            // Since Redis 7.4.
+            Of::Fields => Some("novalues"),
+            // Since Valkey 8.
+            Of::ScoredMembers => Some("noscores"),
+        }
+    }
+}
+
+/// The options of `SCAN` and its like.
+pub(crate) struct ScanFilter<'a> {
+    pub(crate) pattern: Pattern<'a>,
+    /// How many keys or elements to look at, within what one call looks at.
+    pub(crate) count: usize,
+    /// `SCAN` only: the name of a type. One that does not exist is no error: no key has it.
     kind: Option<&'a [u8]>,
-    count: usize,
+    /// Values or scores are left out.
+    pub(crate) names_only: bool,
 }
 
 impl<'a> ScanFilter<'a> {
-    fn parse(args: &Args<'a>) -> Result<ScanFilter<'a>> {
-        let mut filter = ScanFilter { pattern: Pattern(b"*"), kind: None, count: SCAN_COUNT };
-        let mut index = 2;
+    /// Reads the arguments behind the cursor.
+    pub(crate) fn parse(args: &Args<'a>, of: Of) -> Result<ScanFilter<'a>> {
+        let mut filter = ScanFilter { pattern: Pattern(b"*"), count: SCAN_COUNT, kind: None, names_only: false };
+        let mut index = if of == Of::Keys { 2 } else { 3 };
         while index < args.len() {
+            if of.names_only().is_some_and(|word| args.is(index, word)) {
+                filter.names_only = true;
+                index += 1;
+                continue;
+            }
             // A word without its value is as wrong as an unknown one.
             let value = args.at(index + 1)?;
             if args.is(index, "count") {
@@ -130,10 +161,10 @@ impl<'a> ScanFilter<'a> {
                 if count < 1 {
                     return Err(Error::Syntax);
                 }
-                filter.count = usize::try_from(count).unwrap_or(usize::MAX);
+                filter.count = usize::try_from(count).unwrap_or(usize::MAX).min(KEYS_PER_CALL_MAX);
             } else if args.is(index, "match") {
                 filter.pattern = Pattern(value);
-            } else if args.is(index, "type") {
+            } else if of == Of::Keys && args.is(index, "type") {
                 filter.kind = Some(value);
             } else {
                 return Err(Error::Syntax);
@@ -146,60 +177,6 @@ impl<'a> ScanFilter<'a> {
     fn matches(&self, name: &[u8], meta: &Meta) -> bool {
         self.kind.is_none_or(|kind| kind.eq_ignore_ascii_case(meta.kind.name().as_bytes()))
             && self.pattern.matches(name)
-    }
-}
-
-/// What the elements of a collection have besides their names, which a word among the options leaves out.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Besides {
-    /// `SSCAN`.
-    Nothing,
-    /// `HSCAN ... NOVALUES`, of Redis 7.4.
-    Values,
-    /// `ZSCAN ... NOSCORES`, of Valkey 8.
-    Scores,
-}
-
-/// The options of `HSCAN`, `SSCAN` and `ZSCAN`.
-pub(crate) struct ElementFilter<'a> {
-    pub(crate) pattern: Pattern<'a>,
-    /// How many elements to look at, within what one call looks at.
-    pub(crate) count: usize,
-    /// Only the names of elements are asked for.
-    pub(crate) names_only: bool,
-}
-
-impl<'a> ElementFilter<'a> {
-    /// Reads the arguments from number 3 on. A word without its value is as wrong as an unknown one.
-    pub(crate) fn parse(args: &Args<'a>, besides: Besides) -> Result<ElementFilter<'a>> {
-        let mut filter = ElementFilter { pattern: Pattern(b"*"), count: SCAN_COUNT, names_only: false };
-        let mut index = 3;
-        while index < args.len() {
-            let is_left_out = match besides {
-                Besides::Nothing => false,
-                Besides::Values => args.is(index, "novalues"),
-                Besides::Scores => args.is(index, "noscores"),
-            };
-            if is_left_out {
-                filter.names_only = true;
-                index += 1;
-                continue;
-            }
-            let value = args.at(index + 1)?;
-            if args.is(index, "count") {
-                let count = args.integer(index + 1)?;
-                if count < 1 {
-                    return Err(Error::Syntax);
-                }
-                filter.count = usize::try_from(count).unwrap_or(usize::MAX).min(KEYS_PER_CALL_MAX);
-            } else if args.is(index, "match") {
-                filter.pattern = Pattern(value);
-            } else {
-                return Err(Error::Syntax);
-            }
-            index += 2;
-        }
-        Ok(filter)
     }
 }
 
@@ -226,7 +203,6 @@ pub(crate) fn parse_cursor(text: &[u8]) -> Option<u64> {
     Some(if negative { value.wrapping_neg() } else { value })
 }
 
-/// Names of keys, or members, encoded as they are found: their number has to be written before them.
 /// Names of keys or elements, encoded as they are found: their number has to be written before them.
 #[derive(Default)]
 pub(crate) struct Names {

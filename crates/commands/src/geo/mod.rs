@@ -15,9 +15,9 @@ mod tests;
 use resp::Protocol;
 
 use crate::args::{Args, parse_float};
-use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
+use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, ReadHandler, Reply, Run};
 use crate::error::{Error, Result};
-use crate::keys::{Begin, Find, KeySpec};
+use crate::keys::{Begin, Find, KeySpec, READS};
 
 use hash::{LATITUDE_MAX, LONGITUDE_MAX, Place};
 
@@ -38,86 +38,52 @@ pub(crate) static COMMANDS: &[Command] = &[
                     .optional()
                     .since("6.2.0"),
                 Arg::word("change", "CH").optional().since("6.2.0"),
-                Arg::new(
-                    "longitude_latitude_member",
-                    ArgKind::Block(&[
-                        Arg::new("longitude", ArgKind::Double),
-                        Arg::new("latitude", ArgKind::Double),
-                        Arg::new("member", ArgKind::String),
-                    ]),
-                )
-                .multiple(),
+                Arg::new("longitude_latitude_member", ArgKind::Block(&[LONGITUDE, LATITUDE, MEMBER])).multiple(),
             ],
         )
         .history(&[("6.2.0", "Added the `CH`, `NX` and `XX` options.")]),
         run: Run::Write(point::geoadd),
     },
-    Command {
-        name: "geodist",
-        arity: Arity::AtLeast(4),
-        keys: &[KeySpec::first(&["RO", "access"])],
-        group: Group::Geo,
-        marks: Marks::NONE,
-        doc: Doc::new(
+    reading(
+        "geodist",
+        Arity::AtLeast(4),
+        Doc::new(
             "3.2.0",
             "Tells the distance between two members.",
             "O(1)",
             &[Arg::key(), Arg::new("member1", ArgKind::String), Arg::new("member2", ArgKind::String), UNIT.optional()],
         ),
-        run: Run::Read(point::geodist),
-    },
-    Command {
-        name: "geohash",
-        arity: Arity::AtLeast(2),
-        keys: &[KeySpec::first(&["RO", "access"])],
-        group: Group::Geo,
-        marks: Marks::NONE,
-        doc: Doc::new(
+        point::geodist,
+    ),
+    reading(
+        "geohash",
+        Arity::AtLeast(2),
+        Doc::new(
             "3.2.0",
             "Tells the places of members as geohashes.",
             "O(M) for M members",
-            &[Arg::key(), Arg::new("member", ArgKind::String).multiple()],
+            &[Arg::key(), MEMBER.multiple()],
         ),
-        run: Run::Read(point::geohash),
-    },
-    Command {
-        name: "geopos",
-        arity: Arity::AtLeast(2),
-        keys: &[KeySpec::first(&["RO", "access"])],
-        group: Group::Geo,
-        marks: Marks::NONE,
-        doc: Doc::new(
-            "3.2.0",
-            "Tells the places of members.",
-            "O(M) for M members",
-            &[Arg::key(), Arg::new("member", ArgKind::String).multiple()],
-        ),
-        run: Run::Read(point::geopos),
-    },
-    Command {
-        name: "geosearch",
-        arity: Arity::AtLeast(7),
-        keys: &[KeySpec::first(&["RO", "access"])],
-        group: Group::Geo,
-        marks: Marks::NONE,
-        doc: Doc::new(
+        point::geohash,
+    ),
+    reading(
+        "geopos",
+        Arity::AtLeast(2),
+        Doc::new("3.2.0", "Tells the places of members.", "O(M) for M members", &[Arg::key(), MEMBER.multiple()]),
+        point::geopos,
+    ),
+    reading(
+        "geosearch",
+        Arity::AtLeast(7),
+        Doc::new(
             "6.2.0",
             "Lists the members within a circle or a box.",
-            "O(N+log(M)) for N members in the cells around the area and M in all",
-            &[
-                Arg::key(),
-                FROM,
-                BY,
-                ORDER,
-                COUNT,
-                Arg::word("withcoord", "WITHCOORD").optional(),
-                Arg::word("withdist", "WITHDIST").optional(),
-                Arg::word("withhash", "WITHHASH").optional(),
-            ],
+            SEARCH_COST,
+            &[Arg::key(), FROM, BY, ORDER, COUNT, WITH_PLACE, WITH_DISTANCE, WITH_HASH],
         )
         .history(&[("7.0.0", "Added support for uppercase unit names.")]),
-        run: Run::Read(search::geosearch),
-    },
+        search::geosearch,
+    ),
     Command {
         name: "geosearchstore",
         arity: Arity::AtLeast(8),
@@ -127,7 +93,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         doc: Doc::new(
             "6.2.0",
             "Stores the members within a circle or a box in another key.",
-            "O(N+log(M)) for N members in the cells around the area and M in all",
+            SEARCH_COST,
             &[
                 Arg::new("destination", ArgKind::Key(0)),
                 Arg::new("source", ArgKind::Key(1)),
@@ -144,45 +110,26 @@ pub(crate) static COMMANDS: &[Command] = &[
     Command {
         name: "georadius",
         arity: Arity::AtLeast(6),
-        keys: &[
-            KeySpec::first(&["RO", "access"]),
-            KeySpec {
-                flags: &["OW", "update"],
-                begin: Begin::Keyword("STORE", 6),
-                find: Find::Range { last: 0, step: 1, limit: 0 },
-            },
-            KeySpec {
-                flags: &["OW", "update"],
-                begin: Begin::Keyword("STOREDIST", 6),
-                find: Find::Range { last: 0, step: 1, limit: 0 },
-            },
-        ],
+        keys: &[KeySpec::first(&["RO", "access"]), stored_after("STORE", 6), stored_after("STOREDIST", 6)],
         group: Group::Geo,
         marks: Marks::GROWS.and(Marks::MOVABLE_KEYS),
         doc: Doc::new(
             "3.2.0",
             "Lists or stores the members within a distance of a place.",
-            "O(N+log(M)) for N members in the cells around the area and M in all",
+            SEARCH_COST,
             &[
                 Arg::key(),
-                Arg::new("longitude", ArgKind::Double),
-                Arg::new("latitude", ArgKind::Double),
-                Arg::new("radius", ArgKind::Double),
+                LONGITUDE,
+                LATITUDE,
+                RADIUS,
                 UNIT,
-                Arg::word("withcoord", "WITHCOORD").optional(),
-                Arg::word("withdist", "WITHDIST").optional(),
-                Arg::word("withhash", "WITHHASH").optional(),
-                Arg::new(
-                    "count",
-                    ArgKind::Block(&[
-                        Arg::new("count", ArgKind::Integer).token("COUNT"),
-                        Arg::word("any", "ANY").optional().since("6.2.0"),
-                    ]),
-                )
-                .optional(),
+                WITH_PLACE,
+                WITH_DISTANCE,
+                WITH_HASH,
+                RADIUS_COUNT,
                 ORDER,
-                Arg::new("key", ArgKind::Key(1)).token("STORE").optional(),
-                Arg::new("key", ArgKind::Key(2)).token("STOREDIST").optional(),
+                STORE,
+                STORE_DISTANCES,
             ],
         )
         .history(&[
@@ -192,107 +139,65 @@ pub(crate) static COMMANDS: &[Command] = &[
         .deprecated("6.2.0", "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` argument"),
         run: Run::Write(search::georadius),
     },
-    Command {
-        name: "georadius_ro",
-        arity: Arity::AtLeast(6),
-        keys: &[KeySpec::first(&["RO", "access"])],
-        group: Group::Geo,
-        marks: Marks::NONE,
-        doc: Doc::new(
+    reading(
+        "georadius_ro",
+        Arity::AtLeast(6),
+        Doc::new(
             "3.2.10",
             "Lists the members within a distance of a place.",
-            "O(N+log(M)) for N members in the cells around the area and M in all",
-            &[
-                Arg::key(),
-                Arg::new("longitude", ArgKind::Double),
-                Arg::new("latitude", ArgKind::Double),
-                Arg::new("radius", ArgKind::Double),
-                UNIT,
-                Arg::word("withcoord", "WITHCOORD").optional(),
-                Arg::word("withdist", "WITHDIST").optional(),
-                Arg::word("withhash", "WITHHASH").optional(),
-                Arg::new(
-                    "count",
-                    ArgKind::Block(&[
-                        Arg::new("count", ArgKind::Integer).token("COUNT"),
-                        Arg::word("any", "ANY").optional().since("6.2.0"),
-                    ]),
-                )
-                .optional(),
-                ORDER,
-            ],
+            SEARCH_COST,
+            &[Arg::key(), LONGITUDE, LATITUDE, RADIUS, UNIT, WITH_PLACE, WITH_DISTANCE, WITH_HASH, RADIUS_COUNT, ORDER],
         )
         .history(&[("6.2.0", "Added the `ANY` option for `COUNT`.")])
         .deprecated("6.2.0", "`GEOSEARCH` with the `BYRADIUS` argument"),
-        run: Run::Read(search::georadius_ro),
-    },
+        search::georadius_ro,
+    ),
     Command {
         name: "georadiusbymember",
         arity: Arity::AtLeast(5),
-        keys: &[
-            KeySpec::first(&["RO", "access"]),
-            KeySpec {
-                flags: &["OW", "update"],
-                begin: Begin::Keyword("STORE", 5),
-                find: Find::Range { last: 0, step: 1, limit: 0 },
-            },
-            KeySpec {
-                flags: &["OW", "update"],
-                begin: Begin::Keyword("STOREDIST", 5),
-                find: Find::Range { last: 0, step: 1, limit: 0 },
-            },
-        ],
+        keys: &[KeySpec::first(&["RO", "access"]), stored_after("STORE", 5), stored_after("STOREDIST", 5)],
         group: Group::Geo,
         marks: Marks::GROWS.and(Marks::MOVABLE_KEYS),
         doc: Doc::new(
             "3.2.0",
             "Lists or stores the members within a distance of a member.",
-            "O(N+log(M)) for N members in the cells around the area and M in all",
+            SEARCH_COST,
             &[
                 Arg::key(),
-                Arg::new("member", ArgKind::String),
-                Arg::new("radius", ArgKind::Double),
+                MEMBER,
+                RADIUS,
                 UNIT,
-                Arg::word("withcoord", "WITHCOORD").optional(),
-                Arg::word("withdist", "WITHDIST").optional(),
-                Arg::word("withhash", "WITHHASH").optional(),
+                WITH_PLACE,
+                WITH_DISTANCE,
+                WITH_HASH,
                 COUNT,
                 ORDER,
-                Arg::new("key", ArgKind::Key(1)).token("STORE").optional(),
-                Arg::new("key", ArgKind::Key(2)).token("STOREDIST").optional(),
+                STORE,
+                STORE_DISTANCES,
             ],
         )
         .history(&[("7.0.0", "Added support for uppercase unit names.")])
         .deprecated("6.2.0", "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` and `FROMMEMBER` arguments"),
         run: Run::Write(search::georadiusbymember),
     },
-    Command {
-        name: "georadiusbymember_ro",
-        arity: Arity::AtLeast(5),
-        keys: &[KeySpec::first(&["RO", "access"])],
-        group: Group::Geo,
-        marks: Marks::NONE,
-        doc: Doc::new(
+    reading(
+        "georadiusbymember_ro",
+        Arity::AtLeast(5),
+        Doc::new(
             "3.2.10",
             "Lists the members within a distance of a member.",
-            "O(N+log(M)) for N members in the cells around the area and M in all",
-            &[
-                Arg::key(),
-                Arg::new("member", ArgKind::String),
-                Arg::new("radius", ArgKind::Double),
-                UNIT,
-                Arg::word("withcoord", "WITHCOORD").optional(),
-                Arg::word("withdist", "WITHDIST").optional(),
-                Arg::word("withhash", "WITHHASH").optional(),
-                COUNT,
-                ORDER,
-            ],
+            SEARCH_COST,
+            &[Arg::key(), MEMBER, RADIUS, UNIT, WITH_PLACE, WITH_DISTANCE, WITH_HASH, COUNT, ORDER],
         )
         .deprecated("6.2.0", "`GEOSEARCH` with the `BYRADIUS` and `FROMMEMBER` arguments"),
-        run: Run::Read(search::georadiusbymember_ro),
-    },
+        search::georadiusbymember_ro,
+    ),
 ];
 
+const LONGITUDE: Arg = Arg::new("longitude", ArgKind::Double);
+const LATITUDE: Arg = Arg::new("latitude", ArgKind::Double);
+const RADIUS: Arg = Arg::new("radius", ArgKind::Double);
+const MEMBER: Arg = Arg::new("member", ArgKind::String);
 const UNIT: Arg = Arg::new(
     "unit",
     ArgKind::OneOf(&[Arg::word("m", "M"), Arg::word("km", "KM"), Arg::word("ft", "FT"), Arg::word("mi", "MI")]),
@@ -301,18 +206,14 @@ const ORDER: Arg = Arg::new("order", ArgKind::OneOf(&[Arg::word("asc", "ASC"), A
 const FROM: Arg = Arg::new(
     "from",
     ArgKind::OneOf(&[
-        Arg::new("member", ArgKind::String).token("FROMMEMBER"),
-        Arg::new(
-            "longitude_latitude",
-            ArgKind::Block(&[Arg::new("longitude", ArgKind::Double), Arg::new("latitude", ArgKind::Double)]),
-        )
-        .token("FROMLONLAT"),
+        MEMBER.token("FROMMEMBER"),
+        Arg::new("longitude_latitude", ArgKind::Block(&[LONGITUDE, LATITUDE])).token("FROMLONLAT"),
     ]),
 );
 const BY: Arg = Arg::new(
     "by",
     ArgKind::OneOf(&[
-        Arg::new("circle", ArgKind::Block(&[Arg::new("radius", ArgKind::Double).token("BYRADIUS"), UNIT])),
+        Arg::new("circle", ArgKind::Block(&[RADIUS.token("BYRADIUS"), UNIT])),
         Arg::new(
             "box",
             ArgKind::Block(&[
@@ -328,12 +229,42 @@ const COUNT: Arg = Arg::new(
     ArgKind::Block(&[Arg::new("count", ArgKind::Integer).token("COUNT"), Arg::word("any", "ANY").optional()]),
 )
 .optional();
+/// The same where it is told since when `ANY` is there: of `GEORADIUS` and `GEORADIUS_RO`.
+const RADIUS_COUNT: Arg = Arg::new(
+    "count",
+    ArgKind::Block(&[
+        Arg::new("count", ArgKind::Integer).token("COUNT"),
+        Arg::word("any", "ANY").optional().since("6.2.0"),
+    ]),
+)
+.optional();
+const WITH_PLACE: Arg = Arg::word("withcoord", "WITHCOORD").optional();
+const WITH_DISTANCE: Arg = Arg::word("withdist", "WITHDIST").optional();
+const WITH_HASH: Arg = Arg::word("withhash", "WITHHASH").optional();
+const STORE: Arg = Arg::new("key", ArgKind::Key(1)).token("STORE").optional();
+const STORE_DISTANCES: Arg = Arg::new("key", ArgKind::Key(2)).token("STOREDIST").optional();
+const SEARCH_COST: &str = "O(N+log(M)) for N members in the cells around the area and M in all";
+
+/// A command that reads one key.
+const fn reading(name: &'static str, arity: Arity, doc: Doc, run: ReadHandler) -> Command {
+    Command { name, arity, keys: READS, group: Group::Geo, marks: Marks::NONE, doc, run: Run::Read(run) }
+}
+
+/// The key behind an option's word, searched from an index.
+const fn stored_after(word: &'static str, from: isize) -> KeySpec {
+    KeySpec {
+        flags: &["OW", "update"],
+        begin: Begin::Keyword(word, from),
+        find: Find::Range { last: 0, step: 1, limit: 0 },
+    }
+}
+
 /// A place among the arguments, its longitude at an index.
 fn place_at(args: &Args<'_>, index: usize) -> Result<Place> {
     let (longitude, latitude) = (args.float(index)?, args.float(index + 1)?);
     if longitude.abs() > LONGITUDE_MAX || latitude.abs() > LATITUDE_MAX {
         let text = format!("ERR invalid longitude,latitude pair {longitude:.6},{latitude:.6}");
-        return Err(Error::Sentence(text.into()));
+        return Err(Error::formatted(text));
     }
     Ok(Place { longitude, latitude })
 }

@@ -7,6 +7,7 @@ use crate::args::Args;
 use crate::command::Reply;
 use crate::error::{Error, Result};
 use crate::zset::add::add_scored;
+use crate::zset::read::each_score;
 
 use super::hash::Place;
 use super::{place_at, unit_at, write_distance, write_place};
@@ -55,36 +56,15 @@ pub(super) fn geodist(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -
 }
 
 pub(super) fn geohash(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    each_place(view, args, reply, |reply, place| match place {
+    each_score(view, args, reply, |reply, score| match score.map(Place::of_score) {
         Some(place) => reply.bulk(&place.text()),
         None => reply.null(),
     })
 }
 
 pub(super) fn geopos(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    each_place(view, args, reply, |reply, place| match place {
+    each_score(view, args, reply, |reply, score| match score.map(Place::of_score) {
         Some(place) => write_place(reply, place),
         None => reply.null_array(),
     })
-}
-
-/// Replies something for each of the members, if it is there or not.
-fn each_place(
-    view: &View<'_>,
-    args: &Args<'_>,
-    reply: &mut Reply<'_>,
-    mut write: impl FnMut(&mut Reply<'_>, Option<Place>),
-) -> Result<()> {
-    let set = zset::read(view, args.at(1)?)?;
-    let members = args.from(2);
-    view.admit_keys(members.len())?;
-    reply.array(members.len());
-    for member in members {
-        let score = match &set {
-            Some(set) => set.score(view, member)?,
-            None => None,
-        };
-        write(reply, score.map(Place::of_score));
-    }
-    Ok(())
 }

@@ -291,18 +291,18 @@ impl<'a> Options<'a> {
 
     /// Refuses options that do not go together, and searches that lack one.
     fn check(&self, args: &Args<'_>, form: Form) -> Result<()> {
-        let sentence = |text: String| Err(Error::Sentence(text.into()));
         if self.target.is_some() && (self.with_distance || self.with_hash || self.with_place) {
             let what = if form == Form::SearchStore { "GEOSEARCHSTORE" } else { "STORE option in GEORADIUS" };
-            return sentence(format!("ERR {what} is not compatible with WITHDIST, WITHHASH and WITHCOORD options"));
+            let text = format!("ERR {what} is not compatible with WITHDIST, WITHHASH and WITHCOORD options");
+            return Err(Error::formatted(text));
         }
         if matches!(form, Form::Search | Form::SearchStore) {
-            let name = String::from_utf8_lossy(args.at(0)?);
+            let refused = |template| Err(Error::quoting(template, &[args.at(0)?]));
             if self.centre.is_none() && !self.is_from_member {
-                return sentence(format!("ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for {name}"));
+                return refused("ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for {}");
             }
             if self.shape.is_none() {
-                return sentence(format!("ERR exactly one of BYRADIUS and BYBOX can be specified for {name}"));
+                return refused("ERR exactly one of BYRADIUS and BYBOX can be specified for {}");
             }
         }
         if self.any && self.count == 0 {

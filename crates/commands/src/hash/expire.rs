@@ -7,12 +7,14 @@ use data::{Tx, View};
 use super::fields::{self, FIELDS};
 use super::{READS, UPDATES};
 use crate::args::Args;
-use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
+use crate::clock::Clock;
+use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, ReadHandler, Reply, Run, WriteHandler};
 use crate::error::{Error, Result};
+use crate::generic::expire::CONDITION;
 
 /// The last time that a field can have, in Unix ms: Redis keeps 46 bits.
-const TIME_MAX_MS: i64 = (1 << 46) - 1;
-const SECOND_MS: i64 = 1000;
+const TIME_MAX_MS: u64 = (1 << 46) - 1;
+const SECOND_MS: u64 = 1000;
 
 /// Replies for a field, in the place of a time or of what came of a change.
 const NO_FIELD: i64 = -2;
@@ -40,11 +42,7 @@ pub(crate) static COMMANDS: &[Command] = &[
 
 const COMPLEXITY: &str = "O(N) with N being the number of fields named.";
 
-const fn setter(
-    name: &'static str,
-    doc: Doc,
-    run: fn(&mut Tx<'_>, &Args<'_>, &mut Reply<'_>) -> Result<()>,
-) -> Command {
+const fn setter(name: &'static str, doc: Doc, run: WriteHandler) -> Command {
     Command {
         name,
         arity: Arity::AtLeast(6),
@@ -56,7 +54,7 @@ const fn setter(
     }
 }
 
-const fn getter(name: &'static str, doc: Doc, run: fn(&View<'_>, &Args<'_>, &mut Reply<'_>) -> Result<()>) -> Command {
+const fn getter(name: &'static str, doc: Doc, run: ReadHandler) -> Command {
     Command {
         name,
         arity: Arity::AtLeast(5),
@@ -67,12 +65,6 @@ const fn getter(name: &'static str, doc: Doc, run: fn(&View<'_>, &Args<'_>, &mut
         run: Run::Read(run),
     }
 }
-
-const CONDITION: Arg = Arg::new(
-    "condition",
-    ArgKind::OneOf(&[Arg::word("nx", "NX"), Arg::word("xx", "XX"), Arg::word("gt", "GT"), Arg::word("lt", "LT")]),
-)
-.optional();
 
 const HEXPIRE_DOC: Doc = Doc::new(
     "7.4.0",
@@ -109,50 +101,29 @@ const HPEXPIRETIME_DOC: Doc =
     Doc::new("7.4.0", "Tells the Unix time in milliseconds at which fields expire.", COMPLEXITY, &[Arg::key(), FIELDS]);
 
 fn hexpire(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    set_times(tx, args, reply, Clock { from_now: true, unit_ms: SECOND_MS }, "hexpire")
+    set_times(tx, args, reply, Clock::SECONDS, "hexpire")
 }
 
 fn hpexpire(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    set_times(tx, args, reply, Clock { from_now: true, unit_ms: 1 }, "hpexpire")
+    set_times(tx, args, reply, Clock::MILLISECONDS, "hpexpire")
 }
 
 fn hexpireat(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    set_times(tx, args, reply, Clock { from_now: false, unit_ms: SECOND_MS }, "hexpireat")
+    set_times(tx, args, reply, Clock::UNIX_SECONDS, "hexpireat")
 }
 
 fn hpexpireat(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    set_times(tx, args, reply, Clock { from_now: false, unit_ms: 1 }, "hpexpireat")
+    set_times(tx, args, reply, Clock::UNIX_MILLISECONDS, "hpexpireat")
 }
 
-/// How a time is counted.
-#[derive(Clone, Copy)]
-pub(super) struct Clock {
-    from_now: bool,
-    unit_ms: i64,
-}
-
-impl Clock {
-    /// The one that an option of `HGETEX` and `HSETEX` names.
-    pub(super) fn of_word(word: &[u8]) -> Option<Clock> {
-        let is = |name: &[u8]| word.eq_ignore_ascii_case(name);
-        let (from_now, unit_ms) = match () {
-            () if is(b"EX") => (true, SECOND_MS),
-            () if is(b"PX") => (true, 1),
-            () if is(b"EXAT") => (false, SECOND_MS),
-            () if is(b"PXAT") => (false, 1),
-            () => return None,
-        };
-        Some(Clock { from_now, unit_ms })
+/// The Unix time in ms that an argument of `command` means.
+pub(super) fn time_at(args: &Args<'_>, index: usize, clock: Clock, now_ms: u64, command: &'static str) -> Result<u64> {
+    let amount = args.integer(index)?;
+    if amount < 0 {
+        return Err(Error::sentence("ERR invalid expire time, must be >= 0"));
     }
-
-    /// The Unix time in ms that an argument of `command` means.
-    pub(super) fn parse(self, args: &Args<'_>, index: usize, now_ms: u64, command: &'static str) -> Result<u64> {
-        let amount = args.integer(index)?;
-        let amount = u64::try_from(amount).map_err(|_| Error::sentence("ERR invalid expire time, must be >= 0"))?;
-        let base = if self.from_now { now_ms } else { 0 };
-        let at = amount.checked_mul(self.unit_ms as u64).and_then(|ms| ms.checked_add(base));
-        at.filter(|&at| at <= TIME_MAX_MS as u64).ok_or(Error::InvalidExpire { command })
-    }
+    let at_ms = clock.at_ms(amount, now_ms).and_then(|at_ms| u64::try_from(at_ms).ok());
+    at_ms.filter(|&at_ms| at_ms <= TIME_MAX_MS).ok_or(Error::InvalidExpire { command })
 }
 
 fn set_times(
@@ -164,7 +135,7 @@ fn set_times(
 ) -> Result<()> {
     let now_ms = tx.now_ms();
     let mut edit = Edit::begin(tx, args.at(1)?)?;
-    let at_ms = clock.parse(args, 2, now_ms, command)?;
+    let at_ms = time_at(args, 2, clock, now_ms, command)?;
     let conditions =
         [("nx", Condition::Absent), ("xx", Condition::Present), ("gt", Condition::Later), ("lt", Condition::Earlier)];
     let condition = conditions.into_iter().find(|(word, _)| args.is(3, word)).map(|(_, condition)| condition);
@@ -218,7 +189,7 @@ fn hpexpiretime(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Resu
 
 /// Unlike the seconds of a key, those of a field are rounded up.
 fn whole_seconds(ms: u64) -> u64 {
-    ms.div_ceil(SECOND_MS as u64)
+    ms.div_ceil(SECOND_MS)
 }
 
 /// What `show` makes of the time of each field.

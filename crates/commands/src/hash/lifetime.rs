@@ -3,10 +3,11 @@
 use data::Tx;
 use data::hash::{Condition, Edit, Lifetime};
 
-use super::expire::Clock;
+use super::expire::time_at;
 use super::fields::{self, FIELDS};
 use super::{CHANGES, PAIRS, UPDATES};
 use crate::args::Args;
+use crate::clock::Clock;
 use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
 use crate::error::{Error, Result};
 
@@ -82,7 +83,7 @@ fn hgetex(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()>
     let mut edit = Edit::begin(tx, args.at(1)?)?;
     let persist = args.is(2, "persist");
     let (at_ms, word_at) = match Clock::of_word(args.at(2)?) {
-        Some(clock) => (Some(clock.parse(args, 3, now_ms, "hgetex")?), 4),
+        Some(clock) => (Some(time_at(args, 3, clock, now_ms, "hgetex")?), 4),
         None => (None, if persist { 3 } else { 2 }),
     };
     let fields = args.from(fields::parse(args, word_at, fields::NUMBER_OF_FIELDS)?);
@@ -156,7 +157,7 @@ impl Options {
                 if index == args.len() {
                     return Err(Error::sentence("ERR missing expire time"));
                 }
-                lifetime = Some(Lifetime::Until(clock.parse(args, index, now_ms, "hsetex")?));
+                lifetime = Some(Lifetime::Until(time_at(args, index, clock, now_ms, "hsetex")?));
             } else if args.is(index, "keepttl") {
                 lifetime = Some(Lifetime::Kept);
             } else if args.is(index, "fxx") || args.is(index, "fnx") {
@@ -165,8 +166,7 @@ impl Options {
                 }
                 all_exist = Some(args.is(index, "fxx"));
             } else {
-                let text = format!("ERR unknown argument: {}", String::from_utf8_lossy(word));
-                return Err(Error::Sentence(text.into()));
+                return Err(Error::quoting("ERR unknown argument: {}", &[word]));
             }
             index += 1;
         }

@@ -19,7 +19,7 @@ pub(crate) mod write;
 mod fields;
 
 use crate::command::{Arg, ArgKind};
-use crate::keys::KeySpec;
+use crate::keys::{KeySpec, READS};
 
 const FIELD: Arg = Arg::new("field", ArgKind::String);
 const VALUE: Arg = Arg::new("value", ArgKind::String);
@@ -27,8 +27,6 @@ const PAIRS: Arg = Arg::new("data", ArgKind::Block(&[FIELD, VALUE])).multiple();
 
 /// A key of which something is told.
 const ASKED: &[KeySpec] = &[KeySpec::first(&["RO"])];
-/// A key that is read.
-const READS: &[KeySpec] = &[KeySpec::first(&["RO", "access"])];
 /// A key that is written.
 const UPDATES: &[KeySpec] = &[KeySpec::first(&["RW", "update"])];
 /// A key that is read and then written.

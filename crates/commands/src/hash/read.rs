@@ -5,9 +5,9 @@ use data::{View, hash::FieldValue};
 
 use super::{ASKED, FIELD, READS};
 use crate::args::Args;
-use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
+use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, ReadHandler, Reply, Run};
 use crate::error::{Error, Result};
-use crate::generic::scan::{Besides, ElementFilter, Names, parse_cursor};
+use crate::generic::scan::{Names, Of, ScanFilter, parse_cursor};
 
 /// Bytes that `HRANDFIELD` replies at most: a negative count asks for as many fields as it says, whether or not the
 /// hash has them.
@@ -119,11 +119,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     },
 ];
 
-const fn of_all(
-    name: &'static str,
-    summary: &'static str,
-    run: fn(&View<'_>, &Args<'_>, &mut Reply<'_>) -> Result<()>,
-) -> Command {
+const fn of_all(name: &'static str, summary: &'static str, run: ReadHandler) -> Command {
     Command {
         name,
         arity: Arity::Exactly(2),
@@ -233,7 +229,7 @@ fn hscan(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> 
     let mut found = Names::default();
     let mut next = 0;
     if let Some(hash) = hash::read(view, args.at(1)?)? {
-        let filter = ElementFilter::parse(args, Besides::Values)?;
+        let filter = ScanFilter::parse(args, Of::Fields)?;
         next = hash.scan(view, cursor, filter.count, |field, value| {
             if filter.pattern.matches(field) {
                 found.push(field);

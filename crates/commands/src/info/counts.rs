@@ -69,12 +69,12 @@ pub(super) fn latencies(text: &mut Text<'_>) {
 /// The percentiles that the options ask for; None if running times are not to be told.
 fn percentiles(text: &Text<'_>) -> Option<Vec<f64>> {
     let options = text.host.config_get(&[b"latency-tracking", b"latency-tracking-info-percentiles"]);
-    let of = |name| options.iter().find(|(option, _)| option == name).map(|(_, value)| value.as_str());
-    if of("latency-tracking") == Some("no") {
+    let of = |name: &[u8]| options.iter().find(|(option, _)| option == name).map(|(_, value)| value.as_slice());
+    if of(b"latency-tracking") == Some(b"no") {
         return None;
     }
-    let Some(list) = of("latency-tracking-info-percentiles") else { return Some(PERCENTILES_DEFAULT.into()) };
-    Some(list.split_ascii_whitespace().filter_map(|word| parse_float(word.as_bytes())).collect())
+    let Some(list) = of(b"latency-tracking-info-percentiles") else { return Some(PERCENTILES_DEFAULT.into()) };
+    Some(list.split(u8::is_ascii_whitespace).filter_map(parse_float).collect())
 }
 
 fn counts(counters: &CommandCounters) -> Vec<u64> {

@@ -150,7 +150,8 @@ enum Filter<'a> {
     None,
     /// Nothing comes from a module, whatever its name.
     Module,
-    Category(String),
+    /// None: one that there is not.
+    Category(Option<&'static str>),
     Pattern(&'a [u8]),
 }
 
@@ -159,7 +160,7 @@ impl Filter<'_> {
         match self {
             Filter::None => true,
             Filter::Module => false,
-            Filter::Category(category) => command.is_in_category(category) && crate::flags::is_category(category),
+            Filter::Category(category) => category.is_some_and(|category| command.is_in_category(category)),
             Filter::Pattern(pattern) => crate::glob::matches(pattern, command.name.as_bytes(), true),
         }
     }
@@ -170,7 +171,7 @@ fn list(_: &mut Session, _: &dyn Host, args: &Args<'_>, reply: &mut Reply<'_>) -
         2 => Filter::None,
         5 if !args.is(2, "filterby") => return Err(Error::Syntax),
         5 if args.is(3, "module") => Filter::Module,
-        5 if args.is(3, "aclcat") => Filter::Category(String::from_utf8_lossy(args.at(4)?).to_lowercase()),
+        5 if args.is(3, "aclcat") => Filter::Category(crate::flags::category(args.at(4)?)),
         5 if args.is(3, "pattern") => Filter::Pattern(args.at(4)?),
         _ => return Err(Error::Syntax),
     };

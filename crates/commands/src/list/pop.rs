@@ -5,7 +5,7 @@ use data::{Kind, Meta, Tx};
 
 use super::{LEFT_OR_RIGHT, TIMEOUT, TIMEOUT_HISTORY, end, park};
 use crate::args::{Args, parse_integer};
-use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
+use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run, WriteHandler};
 use crate::error::{Error, Nothing, Result};
 use crate::keys::{Begin, Find, KeySpec};
 
@@ -54,9 +54,7 @@ const KEYS: Arg = Arg::key().multiple();
 const WHERE: Arg = Arg::new("where", LEFT_OR_RIGHT);
 const COUNT: Arg = Arg::new("count", ArgKind::Integer).token("COUNT").optional();
 
-type Handler = fn(&mut Tx<'_>, &Args<'_>, &mut Reply<'_>) -> Result<()>;
-
-const fn pops(name: &'static str, doc: Doc, run: Handler) -> Command {
+const fn pops(name: &'static str, doc: Doc, run: WriteHandler) -> Command {
     Command {
         name,
         arity: Arity::AtLeast(2),
@@ -68,7 +66,7 @@ const fn pops(name: &'static str, doc: Doc, run: Handler) -> Command {
     }
 }
 
-const fn waits(name: &'static str, summary: &'static str, run: Handler) -> Command {
+const fn waits(name: &'static str, summary: &'static str, run: WriteHandler) -> Command {
     Command {
         name,
         arity: Arity::AtLeast(3),

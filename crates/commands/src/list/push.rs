@@ -5,7 +5,7 @@ use data::{Kind, Tx};
 
 use super::ELEMENT;
 use crate::args::Args;
-use crate::command::{Arg, Arity, Command, Doc, Group, Marks, Reply, Run};
+use crate::command::{Arg, Arity, Command, Doc, Group, Marks, Reply, Run, WriteHandler};
 use crate::error::Result;
 use crate::keys::KeySpec;
 
@@ -42,9 +42,7 @@ pub(crate) static COMMANDS: &[Command] = &[
 const PUSHED: &[KeySpec] = &[KeySpec::first(&["RW", "insert"])];
 const ARGS: &[Arg] = &[Arg::key(), ELEMENT.multiple()];
 
-type Handler = fn(&mut Tx<'_>, &Args<'_>, &mut Reply<'_>) -> Result<()>;
-
-const fn pushes(name: &'static str, doc: Doc, run: Handler) -> Command {
+const fn pushes(name: &'static str, doc: Doc, run: WriteHandler) -> Command {
     Command {
         name,
         arity: Arity::AtLeast(3),

@@ -6,9 +6,7 @@ use super::ELEMENT;
 use crate::args::{Args, parse_integer};
 use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
 use crate::error::{Error, Result};
-use crate::keys::KeySpec;
-
-const READS: &[KeySpec] = &[KeySpec::first(&["RO", "access"])];
+use crate::keys::{KeySpec, READS};
 
 pub(crate) static COMMANDS: &[Command] = &[
     Command {

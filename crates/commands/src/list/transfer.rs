@@ -5,7 +5,7 @@ use data::{Kind, Tx};
 
 use super::{LEFT_OR_RIGHT, TIMEOUT, TIMEOUT_HISTORY, end, park};
 use crate::args::Args;
-use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
+use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run, WriteHandler};
 use crate::error::{Nothing, Result};
 use crate::keys::KeySpec;
 
@@ -70,9 +70,7 @@ const DESTINATION: Arg = Arg::new("destination", ArgKind::Key(1));
 const WHEREFROM: Arg = Arg::new("wherefrom", LEFT_OR_RIGHT);
 const WHERETO: Arg = Arg::new("whereto", LEFT_OR_RIGHT);
 
-type Handler = fn(&mut Tx<'_>, &Args<'_>, &mut Reply<'_>) -> Result<()>;
-
-const fn moves(name: &'static str, arity: Arity, marks: Marks, doc: Doc, run: Handler) -> Command {
+const fn moves(name: &'static str, arity: Arity, marks: Marks, doc: Doc, run: WriteHandler) -> Command {
     Command { name, arity, keys: MOVED, group: Group::List, marks, doc, run: Run::Write(run) }
 }
 

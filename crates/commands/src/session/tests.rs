@@ -54,7 +54,7 @@ reset";
 
 fn debugger() -> LoneClient {
     let host = LoneHost::default();
-    host.options.borrow_mut().insert("enable-debug-command".to_owned(), "yes".to_owned());
+    host.options.borrow_mut().insert("enable-debug-command".into(), "yes".into());
     LoneClient::of(host)
 }
 

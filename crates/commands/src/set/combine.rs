@@ -4,7 +4,7 @@ use data::set::{self, Gathered, Operation, Sources};
 use data::{Tx, View};
 
 use crate::args::Args;
-use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
+use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, ReadHandler, Reply, Run, WriteHandler};
 use crate::error::{Error, Result};
 use crate::generic::scan::Names;
 use crate::keys::{Begin, Find, KeySpec};
@@ -65,10 +65,7 @@ const KEYS: &[Arg] = &[Arg::key().multiple()];
 const DESTINATION_AND_KEYS: &[Arg] =
     &[Arg::new("destination", ArgKind::Key(0)), Arg::new("key", ArgKind::Key(1)).multiple()];
 
-type Reading = fn(&View<'_>, &Args<'_>, &mut Reply<'_>) -> Result<()>;
-type Storing = fn(&mut Tx<'_>, &Args<'_>, &mut Reply<'_>) -> Result<()>;
-
-const fn reading(name: &'static str, summary: &'static str, cost: &'static str, run: Reading) -> Command {
+const fn reading(name: &'static str, summary: &'static str, cost: &'static str, run: ReadHandler) -> Command {
     Command {
         name,
         arity: Arity::AtLeast(2),
@@ -85,7 +82,7 @@ const fn storing(
     summary: &'static str,
     cost: &'static str,
     keys: &'static [KeySpec],
-    run: Storing,
+    run: WriteHandler,
 ) -> Command {
     Command {
         name,

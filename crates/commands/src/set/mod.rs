@@ -15,7 +15,7 @@ use data::{Tx, View, set};
 use crate::args::Args;
 use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
 use crate::error::Result;
-use crate::keys::KeySpec;
+use crate::keys::{KeySpec, READS};
 
 pub(crate) static COMMANDS: &[Command] = &[
     Command {
@@ -92,7 +92,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     Command {
         name: "smismember",
         arity: Arity::AtLeast(3),
-        keys: &[KeySpec::first(&["RO", "access"])],
+        keys: READS,
         group: Group::Set,
         marks: Marks::FAST,
         doc: Doc::new(
@@ -106,7 +106,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     Command {
         name: "smembers",
         arity: Arity::Exactly(2),
-        keys: &[KeySpec::first(&["RO", "access"])],
+        keys: READS,
         group: Group::Set,
         marks: Marks::NONE,
         doc: Doc::new(

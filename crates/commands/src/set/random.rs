@@ -5,7 +5,7 @@ use data::{Tx, View, packed, set};
 use crate::args::Args;
 use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
 use crate::error::{Error, Result};
-use crate::keys::KeySpec;
+use crate::keys::{KeySpec, READS};
 
 /// Members that `SRANDMEMBER` replies where it may repeat them. Redis has no limit there, and ends when its memory does.
 const REPEATED_MAX: u64 = 1 << 24;
@@ -30,7 +30,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     Command {
         name: "srandmember",
         arity: Arity::AtLeast(2),
-        keys: &[KeySpec::first(&["RO", "access"])],
+        keys: READS,
         group: Group::Set,
         marks: Marks::NONE,
         doc: Doc::new(

@@ -5,13 +5,13 @@ use data::{View, set};
 use crate::args::Args;
 use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
 use crate::error::{Error, Result};
-use crate::generic::scan::{Besides, ElementFilter, Names, parse_cursor};
-use crate::keys::KeySpec;
+use crate::generic::scan::{Names, Of, ScanFilter, parse_cursor};
+use crate::keys::READS;
 
 pub(crate) static COMMANDS: &[Command] = &[Command {
     name: "sscan",
     arity: Arity::AtLeast(3),
-    keys: &[KeySpec::first(&["RO", "access"])],
+    keys: READS,
     group: Group::Set,
     marks: Marks::NONE,
     doc: Doc::new(
@@ -38,7 +38,7 @@ fn sscan(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> 
         reply.array(0);
         return Ok(());
     };
-    let filter = ElementFilter::parse(args, Besides::Nothing)?;
+    let filter = ScanFilter::parse(args, Of::Members)?;
     let mut found = Names::default();
     let next = set.scan(view, cursor, filter.count, |member| {
         if filter.pattern.matches(member) {

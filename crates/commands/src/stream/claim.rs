@@ -6,9 +6,9 @@ use data::{Tx, View};
 use crate::args::{Args, parse_integer};
 use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
 use crate::error::{Error, Result};
-use crate::keys::KeySpec;
+use crate::keys::{KeySpec, READS};
 
-use super::{Elements, no_group, parse_end, parse_id, parse_start, quoted, write_entry, write_id};
+use super::{Elements, no_group, parse_end, parse_id, parse_start, write_entry, write_id};
 
 /// Entries that `XAUTOCLAIM` looks at for each that it may claim.
 const ATTEMPTS_FACTOR: i64 = 10;
@@ -44,7 +44,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     Command {
         name: "xpending",
         arity: Arity::AtLeast(3),
-        keys: &[KeySpec::first(&["RO", "access"])],
+        keys: READS,
         group: Group::Stream,
         marks: Marks::NONE,
         doc: Doc::new(
@@ -368,8 +368,7 @@ fn xclaim(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()>
             last_id = parse_id(args.at(index + 1)?)?;
             index += 1;
         } else {
-            let text = format!("ERR Unrecognized XCLAIM option '{}'", quoted(args.at(index)?));
-            return Err(Error::Sentence(text.into()));
+            return Err(Error::quoting("ERR Unrecognized XCLAIM option '{}'", &[args.at(index)?]));
         }
         index += 1;
     }

@@ -14,8 +14,6 @@ pub(crate) mod read;
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
-
 use data::stream::{Entry, ID_TEXT_MAX, StreamId};
 use resp::{Encoder, Protocol};
 
@@ -56,21 +54,14 @@ fn parse_end(text: &[u8]) -> Result<StreamId> {
     }
 }
 
-/// Text of a client in an error, as far as Redis repeats it: up to a zero byte.
-fn quoted(text: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(text.split(|&byte| byte == 0).next().unwrap_or(text))
-}
-
 /// The refusal of a command whose key or group is not there.
 fn no_group(key: &[u8], group: &[u8]) -> Error {
-    let text = format!("NOGROUP No such key '{}' or consumer group '{}'", quoted(key), quoted(group));
-    Error::Sentence(text.into())
+    Error::quoting("NOGROUP No such key '{}' or consumer group '{}'", &[key, group])
 }
 
 /// The refusal of a command whose group is not there, where it is known that the key is.
 fn no_group_of_key(key: &[u8], group: &[u8]) -> Error {
-    let text = format!("NOGROUP No such consumer group '{}' for key name '{}'", quoted(group), quoted(key));
-    Error::Sentence(text.into())
+    Error::quoting("NOGROUP No such consumer group '{}' for key name '{}'", &[group, key])
 }
 
 fn write_id(reply: &mut Reply<'_>, id: StreamId) {

@@ -6,7 +6,7 @@ use data::stream::{self, Direction, Progress, StreamId};
 use crate::args::Args;
 use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
 use crate::error::{Error, Result};
-use crate::keys::KeySpec;
+use crate::keys::{KeySpec, READS};
 
 use super::{Elements, parse_end, parse_start, write_entry};
 
@@ -23,7 +23,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     Command {
         name: "xrange",
         arity: Arity::AtLeast(4),
-        keys: &[KeySpec::first(&["RO", "access"])],
+        keys: READS,
         group: Group::Stream,
         marks: Marks::NONE,
         doc: Doc::new(
@@ -38,7 +38,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     Command {
         name: "xrevrange",
         arity: Arity::AtLeast(4),
-        keys: &[KeySpec::first(&["RO", "access"])],
+        keys: READS,
         group: Group::Stream,
         marks: Marks::NONE,
         doc: Doc::new(

@@ -11,7 +11,7 @@ use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run
 use crate::error::{Error, Nothing, Park, Result};
 use crate::keys::{Begin, Find, KeySpec};
 
-use super::{Elements, parse_id, quoted, write_entry, write_id};
+use super::{Elements, parse_id, write_entry, write_id};
 
 const GROUP_IN_XREAD: Error =
     Error::sentence("ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.");
@@ -171,7 +171,7 @@ fn unbalanced(is_group: bool) -> Error {
     let (name, symbol) = if is_group { ("xreadgroup", '>') } else { ("xread", '$') };
     let text =
         format!("ERR Unbalanced '{name}' list of streams: for each stream key an ID or '{symbol}' must be specified.");
-    Error::Sentence(text.into())
+    Error::formatted(text)
 }
 
 /// Streams of a reply: each with its key before it.
@@ -344,9 +344,8 @@ fn xreadgroup(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result
 }
 
 fn no_group(key: &[u8], group: &[u8]) -> Error {
-    let (key, group) = (quoted(key), quoted(group));
-    let text = format!("NOGROUP No such key '{key}' or consumer group '{group}' in XREADGROUP with GROUP option");
-    Error::Sentence(text.into())
+    let template = "NOGROUP No such key '{}' or consumer group '{}' in XREADGROUP with GROUP option";
+    Error::quoting(template, &[key, group])
 }
 
 /// Gives a consumer what nobody of its group was given.

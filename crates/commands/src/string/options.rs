@@ -1,10 +1,8 @@
 //! The options of `SET` and `GETEX`: when to set, what to reply, and when the key expires.
 
 use crate::args::{Args, parse_integer};
+use crate::clock::Clock;
 use crate::error::{Error, Result};
-
-/// Milliseconds in a second.
-const SECOND_MS: i64 = 1000;
 
 /// Whose options are read: either command has some that the other has not.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,15 +25,6 @@ pub(super) enum Expiry<'a> {
     Keep,
     Persist,
     Time(Clock, &'a [u8]),
-}
-
-/// How a time is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Clock {
-    Seconds,
-    Milliseconds,
-    UnixSeconds,
-    UnixMilliseconds,
 }
 
 /// Options as given.
@@ -98,26 +87,9 @@ impl<'a> Options<'a> {
     }
 }
 
-impl Clock {
-    fn of_word(word: &[u8]) -> Option<Clock> {
-        let is = |name: &[u8]| word.eq_ignore_ascii_case(name);
-        Some(match () {
-            () if is(b"EX") => Clock::Seconds,
-            () if is(b"PX") => Clock::Milliseconds,
-            () if is(b"EXAT") => Clock::UnixSeconds,
-            () if is(b"PXAT") => Clock::UnixMilliseconds,
-            () => return None,
-        })
-    }
-
-    /// The Unix time in ms that an amount of `command` means.
-    pub(super) fn expire_at_ms(self, amount: &[u8], now_ms: u64, command: &'static str) -> Result<u64> {
-        let invalid = Error::InvalidExpire { command };
-        let amount = parse_integer(amount).ok_or(Error::NotInteger)?;
-        let scale = if matches!(self, Clock::Seconds | Clock::UnixSeconds) { SECOND_MS } else { 1 };
-        let start = if matches!(self, Clock::Seconds | Clock::Milliseconds) { now_ms } else { 0 };
-        // The sum has to fit into 63 bits.
-        let at = amount.checked_mul(scale).filter(|_| amount > 0).and_then(|at| at.checked_add_unsigned(start));
-        at.and_then(|at| u64::try_from(at).ok()).ok_or(invalid)
-    }
+/// The Unix time in ms that an amount of `command` means.
+pub(super) fn expire_at_ms(clock: Clock, amount: &[u8], now_ms: u64, command: &'static str) -> Result<u64> {
+    let amount = parse_integer(amount).ok_or(Error::NotInteger)?;
+    let at_ms = clock.at_ms(amount, now_ms).filter(|_| amount > 0).and_then(|at_ms| u64::try_from(at_ms).ok());
+    at_ms.ok_or(Error::InvalidExpire { command })
 }

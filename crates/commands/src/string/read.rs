@@ -2,7 +2,7 @@
 
 use data::{Kind, Tx, View, string};
 
-use super::options::{Expiry, Of, Options};
+use super::options::{Expiry, Of, Options, expire_at_ms};
 use super::{READS, UPDATES, reply_range, reply_text};
 use crate::args::Args;
 use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
@@ -135,7 +135,7 @@ fn getex(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> 
     let Some(old) = old else { return Ok(()) };
     match options.expiry {
         Expiry::Time(clock, amount) => {
-            let at = clock.expire_at_ms(amount, tx.now_ms(), "getex")?;
+            let at = expire_at_ms(clock, amount, tx.now_ms(), "getex")?;
             if at <= tx.now_ms() {
                 tx.remove(key, old);
             } else {

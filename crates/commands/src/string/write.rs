@@ -2,10 +2,11 @@
 
 use data::{Kind, Meta, Tx, string};
 
-use super::options::{Clock, Condition, Expiry, Of, Options};
+use super::options::{Condition, Expiry, Of, Options, expire_at_ms};
 use super::read::reply_string;
 use super::{UPDATES, VALUE};
 use crate::args::Args;
+use crate::clock::Clock;
 use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
 use crate::error::{Error, Result};
 use crate::keys::KeySpec;
@@ -166,14 +167,14 @@ fn setnx(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> 
 }
 
 fn setex(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    let options = Options { expiry: Expiry::Time(Clock::Seconds, args.at(2)?), ..Options::NONE };
+    let options = Options { expiry: Expiry::Time(Clock::SECONDS, args.at(2)?), ..Options::NONE };
     set_with(tx, args.at(1)?, args.at(3)?, &options, "setex", reply)?;
     reply.ok();
     Ok(())
 }
 
 fn psetex(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    let options = Options { expiry: Expiry::Time(Clock::Milliseconds, args.at(2)?), ..Options::NONE };
+    let options = Options { expiry: Expiry::Time(Clock::MILLISECONDS, args.at(2)?), ..Options::NONE };
     set_with(tx, args.at(1)?, args.at(3)?, &options, "psetex", reply)?;
     reply.ok();
     Ok(())
@@ -196,7 +197,7 @@ fn set_with(
 ) -> Result<bool> {
     let now_ms = tx.now_ms();
     let expire_at_ms = match options.expiry {
-        Expiry::Time(clock, amount) => Some(clock.expire_at_ms(amount, now_ms, command)?),
+        Expiry::Time(clock, amount) => Some(expire_at_ms(clock, amount, now_ms, command)?),
         Expiry::Unsaid | Expiry::Keep | Expiry::Persist => None,
     };
     let old = tx.find(key)?;

@@ -5,147 +5,83 @@ use data::zset::{self, Scored};
 use data::{Tx, View};
 
 use crate::args::{Args, parse_float, parse_integer};
-use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
+use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, ReadHandler, Reply, Run, WriteHandler};
 use crate::error::{Error, Result};
 use crate::keys::KeySpec;
 
-use super::write_all;
+use super::{WITH_SCORES, write_all};
 
 pub(crate) static COMMANDS: &[Command] = &[
-    Command {
-        name: "zunion",
-        arity: Arity::AtLeast(3),
-        keys: &[KeySpec::counted(1, &["RO", "access"])],
-        group: Group::SortedSet,
-        marks: Marks::MOVABLE_KEYS,
-        doc: Doc::new(
+    listing(
+        "zunion",
+        Doc::new(
             "6.2.0",
             "Lists the members of any of several sorted sets.",
-            "O(N)+O(M*log(M)) for N members in all and M in the result",
-            &[
-                Arg::new("numkeys", ArgKind::Integer),
-                Arg::key().multiple(),
-                WEIGHTS,
-                AGGREGATE,
-                Arg::word("withscores", "WITHSCORES").optional(),
-            ],
+            UNION_COST,
+            &[COUNT_OF_KEYS, Arg::key().multiple(), WEIGHTS, AGGREGATE, WITH_SCORES],
         ),
-        run: Run::Read(zunion),
-    },
-    Command {
-        name: "zinter",
-        arity: Arity::AtLeast(3),
-        keys: &[KeySpec::counted(1, &["RO", "access"])],
-        group: Group::SortedSet,
-        marks: Marks::MOVABLE_KEYS,
-        doc: Doc::new(
+        zunion,
+    ),
+    listing(
+        "zinter",
+        Doc::new(
             "6.2.0",
             "Lists the members that several sorted sets have in common.",
-            "O(N*K)+O(M*log(M)) for N members in the smallest of K sets and M in the result",
-            &[
-                Arg::new("numkeys", ArgKind::Integer),
-                Arg::key().multiple(),
-                WEIGHTS,
-                AGGREGATE,
-                Arg::word("withscores", "WITHSCORES").optional(),
-            ],
+            INTERSECTION_COST,
+            &[COUNT_OF_KEYS, Arg::key().multiple(), WEIGHTS, AGGREGATE, WITH_SCORES],
         ),
-        run: Run::Read(zinter),
-    },
-    Command {
-        name: "zdiff",
-        arity: Arity::AtLeast(3),
-        keys: &[KeySpec::counted(1, &["RO", "access"])],
-        group: Group::SortedSet,
-        marks: Marks::MOVABLE_KEYS,
-        doc: Doc::new(
+        zinter,
+    ),
+    listing(
+        "zdiff",
+        Doc::new(
             "6.2.0",
             "Lists the members of a sorted set that others do not have.",
-            "O(N*K)+O(M*log(M)) for N members in the first of K sets and M in the result",
-            &[
-                Arg::new("numkeys", ArgKind::Integer),
-                Arg::key().multiple(),
-                Arg::word("withscores", "WITHSCORES").optional(),
-            ],
+            DIFFERENCE_COST,
+            &[COUNT_OF_KEYS, Arg::key().multiple(), WITH_SCORES],
         ),
-        run: Run::Read(zdiff),
-    },
-    Command {
-        name: "zintercard",
-        arity: Arity::AtLeast(3),
-        keys: &[KeySpec::counted(1, &["RO", "access"])],
-        group: Group::SortedSet,
-        marks: Marks::MOVABLE_KEYS,
-        doc: Doc::new(
+        zdiff,
+    ),
+    listing(
+        "zintercard",
+        Doc::new(
             "7.0.0",
             "Counts the members that several sorted sets have in common.",
             "O(N*K) for N members in the smallest of K sets",
-            &[
-                Arg::new("numkeys", ArgKind::Integer),
-                Arg::key().multiple(),
-                Arg::new("limit", ArgKind::Integer).token("LIMIT").optional(),
-            ],
+            &[COUNT_OF_KEYS, Arg::key().multiple(), Arg::new("limit", ArgKind::Integer).token("LIMIT").optional()],
         ),
-        run: Run::Read(zintercard),
-    },
-    Command {
-        name: "zunionstore",
-        arity: Arity::AtLeast(4),
-        keys: &[KeySpec::first(&["OW", "update"]), KeySpec::counted(2, &["RO", "access"])],
-        group: Group::SortedSet,
-        marks: Marks::GROWS.and(Marks::MOVABLE_KEYS),
-        doc: Doc::new(
+        zintercard,
+    ),
+    storing(
+        "zunionstore",
+        Doc::new(
             "2.0.0",
             "Stores the members of any of several sorted sets in another key.",
-            "O(N)+O(M*log(M)) for N members in all and M in the result",
-            &[
-                Arg::new("destination", ArgKind::Key(0)),
-                Arg::new("numkeys", ArgKind::Integer),
-                Arg::new("key", ArgKind::Key(1)).multiple(),
-                WEIGHTS,
-                AGGREGATE,
-            ],
+            UNION_COST,
+            &[DESTINATION, COUNT_OF_KEYS, SOURCES, WEIGHTS, AGGREGATE],
         ),
-        run: Run::Write(zunionstore),
-    },
-    Command {
-        name: "zinterstore",
-        arity: Arity::AtLeast(4),
-        keys: &[KeySpec::first(&["OW", "update"]), KeySpec::counted(2, &["RO", "access"])],
-        group: Group::SortedSet,
-        marks: Marks::GROWS.and(Marks::MOVABLE_KEYS),
-        doc: Doc::new(
+        zunionstore,
+    ),
+    storing(
+        "zinterstore",
+        Doc::new(
             "2.0.0",
             "Stores the members that several sorted sets have in common in another key.",
-            "O(N*K)+O(M*log(M)) for N members in the smallest of K sets and M in the result",
-            &[
-                Arg::new("destination", ArgKind::Key(0)),
-                Arg::new("numkeys", ArgKind::Integer),
-                Arg::new("key", ArgKind::Key(1)).multiple(),
-                WEIGHTS,
-                AGGREGATE,
-            ],
+            INTERSECTION_COST,
+            &[DESTINATION, COUNT_OF_KEYS, SOURCES, WEIGHTS, AGGREGATE],
         ),
-        run: Run::Write(zinterstore),
-    },
-    Command {
-        name: "zdiffstore",
-        arity: Arity::AtLeast(4),
-        keys: &[KeySpec::first(&["OW", "update"]), KeySpec::counted(2, &["RO", "access"])],
-        group: Group::SortedSet,
-        marks: Marks::GROWS.and(Marks::MOVABLE_KEYS),
-        doc: Doc::new(
+        zinterstore,
+    ),
+    storing(
+        "zdiffstore",
+        Doc::new(
             "6.2.0",
             "Stores the members of a sorted set that others do not have in another key.",
-            "O(N*K)+O(M*log(M)) for N members in the first of K sets and M in the result",
-            &[
-                Arg::new("destination", ArgKind::Key(0)),
-                Arg::new("numkeys", ArgKind::Integer),
-                Arg::new("key", ArgKind::Key(1)).multiple(),
-            ],
+            DIFFERENCE_COST,
+            &[DESTINATION, COUNT_OF_KEYS, SOURCES],
         ),
-        run: Run::Write(zdiffstore),
-    },
+        zdiffstore,
+    ),
 ];
 
 const WEIGHTS: Arg = Arg::new("weight", ArgKind::Integer).token("WEIGHTS").optional().multiple();
@@ -153,6 +89,41 @@ const AGGREGATE: Arg =
     Arg::new("aggregate", ArgKind::OneOf(&[Arg::word("sum", "SUM"), Arg::word("min", "MIN"), Arg::word("max", "MAX")]))
         .token("AGGREGATE")
         .optional();
+const LISTED_KEYS: &[KeySpec] = &[KeySpec::counted(1, &["RO", "access"])];
+const STORED_KEYS: &[KeySpec] = &[KeySpec::first(&["OW", "update"]), KeySpec::counted(2, &["RO", "access"])];
+const COUNT_OF_KEYS: Arg = Arg::new("numkeys", ArgKind::Integer);
+const DESTINATION: Arg = Arg::new("destination", ArgKind::Key(0));
+const SOURCES: Arg = Arg::new("key", ArgKind::Key(1)).multiple();
+const UNION_COST: &str = "O(N)+O(M*log(M)) for N members in all and M in the result";
+const INTERSECTION_COST: &str = "O(N*K)+O(M*log(M)) for N members in the smallest of K sets and M in the result";
+const DIFFERENCE_COST: &str = "O(N*K)+O(M*log(M)) for N members in the first of K sets and M in the result";
+
+/// A command that replies what it makes of several sets.
+const fn listing(name: &'static str, doc: Doc, run: ReadHandler) -> Command {
+    Command {
+        name,
+        arity: Arity::AtLeast(3),
+        keys: LISTED_KEYS,
+        group: Group::SortedSet,
+        marks: Marks::MOVABLE_KEYS,
+        doc,
+        run: Run::Read(run),
+    }
+}
+
+/// A command that stores what it makes of several sets.
+const fn storing(name: &'static str, doc: Doc, run: WriteHandler) -> Command {
+    Command {
+        name,
+        arity: Arity::AtLeast(4),
+        keys: STORED_KEYS,
+        group: Group::SortedSet,
+        marks: Marks::GROWS.and(Marks::MOVABLE_KEYS),
+        doc,
+        run: Run::Write(run),
+    }
+}
+
 /// How sorted sets are combined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Operation {
@@ -246,7 +217,7 @@ impl Form {
         let count = args.integer(count_at)?;
         let first = count_at + 1;
         let count = usize::try_from(count).ok().filter(|&count| count > 0).ok_or_else(|| {
-            Error::Sentence(format!("ERR at least 1 input key is needed for '{}' command", self.name).into())
+            Error::formatted(format!("ERR at least 1 input key is needed for '{}' command", self.name))
         })?;
         if count > args.len() - first {
             return Err(Error::Syntax);

@@ -15,7 +15,15 @@ mod tests;
 use data::zset::Scored;
 use resp::Protocol;
 
-use crate::command::Reply;
+use crate::command::{Arg, Arity, Command, Doc, Group, Marks, ReadHandler, Reply, Run};
+use crate::keys::READS;
+
+const WITH_SCORES: Arg = Arg::word("withscores", "WITHSCORES").optional();
+
+/// A command that reads one key.
+const fn reading(name: &'static str, arity: Arity, marks: Marks, doc: Doc, run: ReadHandler) -> Command {
+    Command { name, arity, keys: READS, group: Group::SortedSet, marks, doc, run: Run::Read(run) }
+}
 
 /// Members, perhaps with scores, that are encoded as they are found: their number has to be written before them.
 pub(crate) struct Listed {

@@ -11,16 +11,14 @@ use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run
 use crate::error::{Error, Result};
 use crate::keys::KeySpec;
 
-use super::{Listed, bounds, write_len, write_member};
+use super::{Listed, WITH_SCORES, bounds, reading, write_len, write_member};
 
 pub(crate) static COMMANDS: &[Command] = &[
-    Command {
-        name: "zrange",
-        arity: Arity::AtLeast(4),
-        keys: &[KeySpec::first(&["RO", "access"])],
-        group: Group::SortedSet,
-        marks: Marks::NONE,
-        doc: Doc::new(
+    reading(
+        "zrange",
+        Arity::AtLeast(4),
+        Marks::NONE,
+        Doc::new(
             "1.2.0",
             "Lists the members of a range of indexes, scores or names.",
             "O(log(N)+M) for M members listed",
@@ -31,12 +29,12 @@ pub(crate) static COMMANDS: &[Command] = &[
                 SORT_BY.since("6.2.0"),
                 Arg::word("rev", "REV").optional().since("6.2.0"),
                 LIMIT.since("6.2.0"),
-                Arg::word("withscores", "WITHSCORES").optional(),
+                WITH_SCORES,
             ],
         )
         .history(&[("6.2.0", "Added the `REV`, `BYSCORE`, `BYLEX` and `LIMIT` options.")]),
-        run: Run::Read(zrange),
-    },
+        zrange,
+    ),
     Command {
         name: "zrangestore",
         arity: Arity::AtLeast(5),
@@ -59,33 +57,24 @@ pub(crate) static COMMANDS: &[Command] = &[
         ),
         run: Run::Write(zrangestore),
     },
-    Command {
-        name: "zrevrange",
-        arity: Arity::AtLeast(4),
-        keys: &[KeySpec::first(&["RO", "access"])],
-        group: Group::SortedSet,
-        marks: Marks::NONE,
-        doc: Doc::new(
+    reading(
+        "zrevrange",
+        Arity::AtLeast(4),
+        Marks::NONE,
+        Doc::new(
             "1.2.0",
             "Lists the members of a range of indexes, from the highest score down.",
             "O(log(N)+M) for M members listed",
-            &[
-                Arg::key(),
-                Arg::new("start", ArgKind::Integer),
-                Arg::new("stop", ArgKind::Integer),
-                Arg::word("withscores", "WITHSCORES").optional(),
-            ],
+            &[Arg::key(), Arg::new("start", ArgKind::Integer), Arg::new("stop", ArgKind::Integer), WITH_SCORES],
         )
         .deprecated("6.2.0", "`ZRANGE` with the `REV` argument"),
-        run: Run::Read(zrevrange),
-    },
-    Command {
-        name: "zrangebyscore",
-        arity: Arity::AtLeast(4),
-        keys: &[KeySpec::first(&["RO", "access"])],
-        group: Group::SortedSet,
-        marks: Marks::NONE,
-        doc: Doc::new(
+        zrevrange,
+    ),
+    reading(
+        "zrangebyscore",
+        Arity::AtLeast(4),
+        Marks::NONE,
+        Doc::new(
             "1.0.5",
             "Lists the members with scores in a range.",
             "O(log(N)+M) for M members listed",
@@ -93,66 +82,54 @@ pub(crate) static COMMANDS: &[Command] = &[
                 Arg::key(),
                 Arg::new("min", ArgKind::Double),
                 Arg::new("max", ArgKind::Double),
-                Arg::word("withscores", "WITHSCORES").optional().since("2.0.0"),
+                WITH_SCORES.since("2.0.0"),
                 LIMIT,
             ],
         )
         .history(&[("2.0.0", "Added the `WITHSCORES` modifier.")])
         .deprecated("6.2.0", "`ZRANGE` with the `BYSCORE` argument"),
-        run: Run::Read(zrangebyscore),
-    },
-    Command {
-        name: "zrevrangebyscore",
-        arity: Arity::AtLeast(4),
-        keys: &[KeySpec::first(&["RO", "access"])],
-        group: Group::SortedSet,
-        marks: Marks::NONE,
-        doc: Doc::new(
+        zrangebyscore,
+    ),
+    reading(
+        "zrevrangebyscore",
+        Arity::AtLeast(4),
+        Marks::NONE,
+        Doc::new(
             "2.2.0",
             "Lists the members with scores in a range, from the highest score down.",
             "O(log(N)+M) for M members listed",
-            &[
-                Arg::key(),
-                Arg::new("max", ArgKind::Double),
-                Arg::new("min", ArgKind::Double),
-                Arg::word("withscores", "WITHSCORES").optional(),
-                LIMIT,
-            ],
+            &[Arg::key(), Arg::new("max", ArgKind::Double), Arg::new("min", ArgKind::Double), WITH_SCORES, LIMIT],
         )
         .history(&[("2.1.6", "`min` and `max` can be exclusive.")])
         .deprecated("6.2.0", "`ZRANGE` with the `REV` and `BYSCORE` arguments"),
-        run: Run::Read(zrevrangebyscore),
-    },
-    Command {
-        name: "zrangebylex",
-        arity: Arity::AtLeast(4),
-        keys: &[KeySpec::first(&["RO", "access"])],
-        group: Group::SortedSet,
-        marks: Marks::NONE,
-        doc: Doc::new(
+        zrevrangebyscore,
+    ),
+    reading(
+        "zrangebylex",
+        Arity::AtLeast(4),
+        Marks::NONE,
+        Doc::new(
             "2.8.9",
             "Lists the members with names in a range.",
             "O(log(N)+M) for M members listed",
             &[Arg::key(), Arg::new("min", ArgKind::String), Arg::new("max", ArgKind::String), LIMIT],
         )
         .deprecated("6.2.0", "`ZRANGE` with the `BYLEX` argument"),
-        run: Run::Read(zrangebylex),
-    },
-    Command {
-        name: "zrevrangebylex",
-        arity: Arity::AtLeast(4),
-        keys: &[KeySpec::first(&["RO", "access"])],
-        group: Group::SortedSet,
-        marks: Marks::NONE,
-        doc: Doc::new(
+        zrangebylex,
+    ),
+    reading(
+        "zrevrangebylex",
+        Arity::AtLeast(4),
+        Marks::NONE,
+        Doc::new(
             "2.8.9",
             "Lists the members with names in a range, from the greatest name down.",
             "O(log(N)+M) for M members listed",
             &[Arg::key(), Arg::new("max", ArgKind::String), Arg::new("min", ArgKind::String), LIMIT],
         )
         .deprecated("6.2.0", "`ZRANGE` with the `REV` and `BYLEX` arguments"),
-        run: Run::Read(zrevrangebylex),
-    },
+        zrevrangebylex,
+    ),
 ];
 
 const SORT_BY: Arg =

@@ -8,7 +8,7 @@ use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run
 use crate::error::{Error, Result};
 use crate::keys::KeySpec;
 
-use super::bounds;
+use super::{bounds, reading};
 
 pub(crate) static COMMANDS: &[Command] = &[
     Command {
@@ -20,92 +20,75 @@ pub(crate) static COMMANDS: &[Command] = &[
         doc: Doc::new("1.2.0", "Counts the members of a sorted set.", "O(1)", &[Arg::key()]),
         run: Run::Read(zcard),
     },
-    Command {
-        name: "zscore",
-        arity: Arity::Exactly(3),
-        keys: &[KeySpec::first(&["RO", "access"])],
-        group: Group::SortedSet,
-        marks: Marks::FAST,
-        doc: Doc::new(
-            "1.2.0",
-            "Tells the score of a member.",
-            "O(1)",
-            &[Arg::key(), Arg::new("member", ArgKind::String)],
-        ),
-        run: Run::Read(zscore),
-    },
-    Command {
-        name: "zmscore",
-        arity: Arity::AtLeast(3),
-        keys: &[KeySpec::first(&["RO", "access"])],
-        group: Group::SortedSet,
-        marks: Marks::FAST,
-        doc: Doc::new(
+    reading(
+        "zscore",
+        Arity::Exactly(3),
+        Marks::FAST,
+        Doc::new("1.2.0", "Tells the score of a member.", "O(1)", &[Arg::key(), Arg::new("member", ArgKind::String)]),
+        zscore,
+    ),
+    reading(
+        "zmscore",
+        Arity::AtLeast(3),
+        Marks::FAST,
+        Doc::new(
             "6.2.0",
             "Tells the scores of several members.",
             "O(M) for M members",
             &[Arg::key(), Arg::new("member", ArgKind::String).multiple()],
         ),
-        run: Run::Read(zmscore),
-    },
-    Command {
-        name: "zrank",
-        arity: Arity::AtLeast(3),
-        keys: &[KeySpec::first(&["RO", "access"])],
-        group: Group::SortedSet,
-        marks: Marks::FAST,
-        doc: Doc::new(
+        zmscore,
+    ),
+    reading(
+        "zrank",
+        Arity::AtLeast(3),
+        Marks::FAST,
+        Doc::new(
             "2.0.0",
             "Tells how many members have a lower score than one, or the same and a lesser name.",
             "O(log(N))",
             &[Arg::key(), Arg::new("member", ArgKind::String), Arg::word("withscore", "WITHSCORE").optional()],
         )
         .history(&[("7.2.0", "Added the optional `WITHSCORE` argument.")]),
-        run: Run::Read(zrank),
-    },
-    Command {
-        name: "zrevrank",
-        arity: Arity::AtLeast(3),
-        keys: &[KeySpec::first(&["RO", "access"])],
-        group: Group::SortedSet,
-        marks: Marks::FAST,
-        doc: Doc::new(
+        zrank,
+    ),
+    reading(
+        "zrevrank",
+        Arity::AtLeast(3),
+        Marks::FAST,
+        Doc::new(
             "2.0.0",
             "Tells how many members have a higher score than one, or the same and a greater name.",
             "O(log(N))",
             &[Arg::key(), Arg::new("member", ArgKind::String), Arg::word("withscore", "WITHSCORE").optional()],
         )
         .history(&[("7.2.0", "Added the optional `WITHSCORE` argument.")]),
-        run: Run::Read(zrevrank),
-    },
-    Command {
-        name: "zcount",
-        arity: Arity::Exactly(4),
-        keys: &[KeySpec::first(&["RO", "access"])],
-        group: Group::SortedSet,
-        marks: Marks::FAST,
-        doc: Doc::new(
+        zrevrank,
+    ),
+    reading(
+        "zcount",
+        Arity::Exactly(4),
+        Marks::FAST,
+        Doc::new(
             "2.0.0",
             "Counts the members with scores in a range.",
             "O(log(N))",
             &[Arg::key(), Arg::new("min", ArgKind::Double), Arg::new("max", ArgKind::Double)],
         ),
-        run: Run::Read(zcount),
-    },
-    Command {
-        name: "zlexcount",
-        arity: Arity::Exactly(4),
-        keys: &[KeySpec::first(&["RO", "access"])],
-        group: Group::SortedSet,
-        marks: Marks::FAST,
-        doc: Doc::new(
+        zcount,
+    ),
+    reading(
+        "zlexcount",
+        Arity::Exactly(4),
+        Marks::FAST,
+        Doc::new(
             "2.8.9",
             "Counts the members with names in a range.",
             "O(log(N))",
             &[Arg::key(), Arg::new("min", ArgKind::String), Arg::new("max", ArgKind::String)],
         ),
-        run: Run::Read(zlexcount),
-    },
+        zlexcount,
+    ),
 ];
 
 fn zcard(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
@@ -124,6 +107,16 @@ fn zscore(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()>
 }
 
 fn zmscore(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    each_score(view, args, reply, write_score)
+}
+
+/// Replies something for each of the members that are named, whether it is there or not.
+pub(crate) fn each_score(
+    view: &View<'_>,
+    args: &Args<'_>,
+    reply: &mut Reply<'_>,
+    mut write: impl FnMut(&mut Reply<'_>, Option<f64>),
+) -> Result<()> {
     let set = zset::read(view, args.at(1)?)?;
     let members = args.from(2);
     view.admit_keys(members.len())?;
@@ -133,7 +126,7 @@ fn zmscore(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()
             Some(set) => set.score(view, member)?,
             None => None,
         };
-        write_score(reply, score);
+        write(reply, score);
     }
     Ok(())
 }

@@ -7,12 +7,11 @@ use data::zset::{self, Scored, Zset};
 use resp::Protocol;
 
 use crate::args::{Args, parse_integer};
-use crate::command::{Arg, ArgKind, Arity, Command, Doc, Group, Marks, Reply, Run};
+use crate::command::{Arg, ArgKind, Arity, Command, Doc, Marks, Reply};
 use crate::error::{Error, Result};
-use crate::generic::scan::{Besides, ElementFilter, parse_cursor};
-use crate::keys::KeySpec;
+use crate::generic::scan::{Of, ScanFilter, parse_cursor};
 
-use super::{write_all, write_len, write_member};
+use super::{WITH_SCORES, reading, write_all, write_len, write_member};
 
 /// A sample that is one part in so many of a set, or less, is drawn; for a larger one the whole set is gone through.
 const DRAWN_PART: u64 = 3;
@@ -23,13 +22,11 @@ const DRAWS_PER_MEMBER_MAX: u64 = 100;
 const COPIED_MEMBERS_MAX: u64 = 1 << 20;
 
 pub(crate) static COMMANDS: &[Command] = &[
-    Command {
-        name: "zscan",
-        arity: Arity::AtLeast(3),
-        keys: &[KeySpec::first(&["RO", "access"])],
-        group: Group::SortedSet,
-        marks: Marks::NONE,
-        doc: Doc::new(
+    reading(
+        "zscan",
+        Arity::AtLeast(3),
+        Marks::NONE,
+        Doc::new(
             "2.8.0",
             "Lists the members of a sorted set and their scores, a few with each call.",
             "O(1) for every call, O(N) for all calls until the cursor is 0 again",
@@ -42,33 +39,24 @@ pub(crate) static COMMANDS: &[Command] = &[
             ],
         )
         .tips(&["nondeterministic_output"]),
-        run: Run::Read(zscan),
-    },
-    Command {
-        name: "zrandmember",
-        arity: Arity::AtLeast(2),
-        keys: &[KeySpec::first(&["RO", "access"])],
-        group: Group::SortedSet,
-        marks: Marks::NONE,
-        doc: Doc::new(
+        zscan,
+    ),
+    reading(
+        "zrandmember",
+        Arity::AtLeast(2),
+        Marks::NONE,
+        Doc::new(
             "6.2.0",
             "Tells members of a sorted set at random.",
             "O(M) for M members",
             &[
                 Arg::key(),
-                Arg::new(
-                    "options",
-                    ArgKind::Block(&[
-                        Arg::new("count", ArgKind::Integer),
-                        Arg::word("withscores", "WITHSCORES").optional(),
-                    ]),
-                )
-                .optional(),
+                Arg::new("options", ArgKind::Block(&[Arg::new("count", ArgKind::Integer), WITH_SCORES])).optional(),
             ],
         )
         .tips(&["nondeterministic_output"]),
-        run: Run::Read(zrandmember),
-    },
+        zrandmember,
+    ),
 ];
 
 fn zscan(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
@@ -76,7 +64,7 @@ fn zscan(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> 
     let mut found = Vec::new();
     let (mut count, mut next) = (0, None);
     if let Some(set) = zset::read(view, args.at(1)?)? {
-        let filter = ElementFilter::parse(args, Besides::Scores)?;
+        let filter = ScanFilter::parse(args, Of::ScoredMembers)?;
         let is_listpack = set.is_listpack();
         let mut encoder = Reply::new(&mut found, Protocol::Resp2);
         next = set.scan(view, cursor, filter.count, &mut |member, score| {

@@ -61,6 +61,7 @@ fn lengths_of_every_number_of_digits_are_spelled_out() {
 #[test]
 fn a_line_cannot_be_broken_by_its_text() {
     assert_eq!(written(Protocol::Resp2, |e| e.error("\r\nERR a\r\nb\n")), r"-  ERR a  b\r\n");
+    assert_eq!(written(Protocol::Resp2, |e| e.error(b"ERR \xff\0\r\r\n")), r"-ERR \xff\x00\r\n");
     assert_eq!(written(Protocol::Resp2, |e| e.simple("a\r\nb")), r"+a  b\r\n");
     assert_eq!(written(Protocol::Resp3, |e| e.big_number("1\n2")), r"(1 2\r\n");
 }

@@ -41,12 +41,10 @@ impl std::error::Error for ConfigError {}
 pub enum SetError {
     /// A name without a value, or nothing at all.
     Syntax,
-    Unknown(String),
+    /// The name as the caller spelled it, which need not be text.
+    Unknown(Vec<u8>),
     /// `name` is as the caller spelled it or as the table does, just as in Redis.
-    Failed {
-        name: String,
-        why: String,
-    },
+    Failed { name: String, why: String },
 }
 
 impl SetError {
@@ -54,17 +52,25 @@ impl SetError {
     pub fn failed(name: &str, why: &str) -> Self {
         Self::Failed { name: name.to_owned(), why: why.to_owned() }
     }
+
+    /// The full text. Redis repeats an unknown name byte for byte, up to a zero byte.
+    pub fn text(&self) -> Vec<u8> {
+        match self {
+            SetError::Syntax => b"syntax error".to_vec(),
+            SetError::Unknown(name) => {
+                let shown = name.split(|&byte| byte == 0).next().unwrap_or(name);
+                [b"Unknown option or number of arguments for CONFIG SET - '", shown, b"'"].concat()
+            }
+            SetError::Failed { name, why } => {
+                format!("CONFIG SET failed (possibly related to argument '{name}') - {why}").into_bytes()
+            }
+        }
+    }
 }
 
 impl fmt::Display for SetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SetError::Syntax => write!(f, "syntax error"),
-            SetError::Unknown(name) => write!(f, "Unknown option or number of arguments for CONFIG SET - '{name}'"),
-            SetError::Failed { name, why } => {
-                write!(f, "CONFIG SET failed (possibly related to argument '{name}') - {why}")
-            }
-        }
+        f.write_str(&String::from_utf8_lossy(&self.text()))
     }
 }
 

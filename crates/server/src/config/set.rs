@@ -40,10 +40,10 @@ impl Config {
     fn settable(&self, pairs: &[Pair], origin: Origin) -> Result<Vec<table::Name>, SetError> {
         let mut names: Vec<table::Name> = Vec::with_capacity(pairs.len());
         for (spelled, _) in pairs {
-            let shown = String::from_utf8_lossy(spelled).into_owned();
             let Some(name) = table::find(spelled) else {
-                return Err(SetError::Unknown(shown));
+                return Err(SetError::Unknown(spelled.to_vec()));
             };
+            let shown = String::from_utf8_lossy(spelled);
             if let Some(why) = self.locked(name.def(), origin) {
                 return Err(SetError::failed(&shown, why));
             }

@@ -34,6 +34,7 @@ mod list;
 mod long;
 mod pipeline;
 mod protocol;
+mod quoting;
 mod scan;
 mod server;
 mod set;

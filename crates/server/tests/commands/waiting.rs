@@ -182,7 +182,7 @@ fn keys_that_are_waited_for_are_counted() {
         if db.info("total_blocking_keys").is_none() {
             return skip("total_blocking_keys: the server lacks it");
         }
-        let mut counts = |db: &mut Db<'_>| {
+        let counts = |db: &mut Db<'_>| {
             ["total_blocking_keys", "total_blocking_keys_on_nokey"].map(|field| db.info_number(field))
         };
         let (mut of_list, mut of_group) = (other(&db), other(&db));

@@ -342,34 +342,11 @@ fn is_intended(args: &[&[u8]], theirs: &Reply, ours: &Reply) -> bool {
     if (is(0, "zrank") || is(0, "zrevrank")) && args.len() == 4 {
         return theirs_text.starts_with("-ERR wrong number of arguments");
     }
-    // Redis repeats a bad word up to its first NUL, and bytes that are not text as they are; we repeat it as text.
-    let has_odd_bytes = args.iter().any(|arg| arg.contains(&0) || std::str::from_utf8(arg).is_err());
-    if has_odd_bytes && is_error(theirs) && is_error(ours) {
-        let alike = theirs_text.bytes().zip(ours_text.bytes()).take_while(|(a, b)| a == b).count();
-        return SENTENCES_THAT_QUOTE.iter().any(|start| theirs_text.starts_with(start) && alike >= start.len());
-    }
     false
 }
 
 /// What `OBJECT REFCOUNT` says of a shared object.
 const REFERENCES_OF_SHARED: i64 = 2_147_483_647;
-
-/// Beginnings of errors that repeat what the client sent.
-const SENTENCES_THAT_QUOTE: [&str; 13] = [
-    "-ERR unknown command '",
-    "-ERR unknown subcommand '",
-    "-ERR Unsupported option ",
-    "-ERR Unknown PFDEBUG subcommand '",
-    "-ERR Unknown client type '",
-    "-ERR No such user '",
-    "-ERR Syntax error in HELLO option '",
-    "-ERR Unknown option or number of arguments for CONFIG SET - '",
-    "-ERR Unrecognized option '",
-    "-ERR Unrecognized XCLAIM option '",
-    "-ERR unknown subcommand or wrong number of arguments for '",
-    "-NOGROUP No such key '",
-    "-NOGROUP No such consumer group '",
-];
 
 fn rule(args: &[&[u8]]) -> Rule {
     let word =

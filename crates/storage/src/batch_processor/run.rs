@@ -150,7 +150,7 @@ impl BatchProcessor<'_> {
             Err(Halt::Call(error)) => {
                 answer.truncate(start);
                 commands::stats::count_error(&error.code());
-                Encoder::new(&mut answer, protocol).error(&error.to_string());
+                Encoder::new(&mut answer, protocol).error(error.text());
             }
             Err(Halt::Commit(failure)) => {
                 slice.answer = answer;

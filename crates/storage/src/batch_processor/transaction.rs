@@ -53,9 +53,9 @@ impl BatchProcessor<'_> {
             }
             Err(Halt::Call(error)) => {
                 // After a failed commit it may have been run.
-                let text = if self.refusing.is_some() { error.to_string() } else { transactions::abort_text(&error) };
+                let error = if self.refusing.is_some() { error } else { transactions::aborted(&error) };
                 commands::stats::count_error("EXECABORT");
-                reply.error(&text);
+                reply.error(error.text());
                 slice.aborted = true;
                 false
             }
