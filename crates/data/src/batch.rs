@@ -177,7 +177,7 @@ impl Batch {
     pub fn fill_hot(&self, slots: &[SlotId], keyspace: &Keyspace) {
         for &slot in slots {
             if let Some(known) = self.pending.known(slot) {
-                keyspace.hot().fill(self.pending.key(slot), known.map(|record| &record[..]));
+                keyspace.hot().fill(self.pending.key(slot), known);
             }
         }
     }
