@@ -32,6 +32,6 @@ pub use health::StallSample;
 pub use open::{Durability, Engine, EngineSizes, EngineStats, counter_value};
 pub use options::{Compression, EngineOptions, Filter};
 pub use pending::Pending;
-pub use record_value::RecordValue;
+pub use record_value::{RECORD_INLINE_LEN, RecordValue};
 pub use records::{KEY_INLINE_LEN, RecordKey, SlotId};
 pub use view::{Cursor, Direction, Record, Snapshot, Value, View};

@@ -17,7 +17,8 @@ use std::sync::atomic::Ordering;
 use engine::{Engine, Family, RecordKey, RecordValue};
 use parking_lot::MutexGuard;
 
-use super::shard::{Id, Shard};
+use super::shard::Shard;
+use super::slab::Id;
 use super::{HotTier, Known, SHARD_COUNT, Stamp, element_of, part_key};
 use crate::error::Result;
 use crate::header::Meta;
@@ -163,7 +164,7 @@ impl HotTier {
         let mut hits = 0;
         for asked in asked {
             if let Some(shard) = &mut shards[asked.shard] {
-                asked.known = shard.get(asked.id, &asked.key).map(|known| known.cloned());
+                asked.known = shard.get(asked.id, &asked.key);
                 hits += u64::from(asked.known.is_some());
             }
         }
@@ -189,6 +190,8 @@ impl HotTier {
             true => self.shards[at].try_lock(),
             false => None,
         });
+        let warm = |asked: &Asked| shards[asked.shard].as_ref().map_or(0, |shard| shard.warm_table(asked.fragment));
+        black_box(asked.iter().fold(0, |sum, asked| sum ^ warm(asked)));
         for asked in &mut *asked {
             if let Some(shard) = &shards[asked.shard] {
                 asked.id = shard.locate(asked.fragment);

@@ -15,6 +15,9 @@
 
 mod ahead;
 mod shard;
+mod slab;
+mod table;
+mod unit;
 
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -26,7 +29,8 @@ use crate::key::{self, Parts, SpaceId};
 
 pub use ahead::Ahead;
 pub(crate) use ahead::Foreseen;
-use shard::{Id, Shard};
+use shard::Shard;
+use slab::Id;
 
 /// What is known of a record: its bytes, or that it is absent.
 pub(crate) type Known = Option<RecordValue>;
@@ -174,7 +178,7 @@ impl HotTier {
         let found = {
             let mut shard = self.shards.get(shard)?.lock();
             let id = shard.locate(fragment);
-            shard.get(id, record_key).map(|known| known.cloned())
+            shard.get(id, record_key)
         }?;
         self.hits.fetch_add(1, Ordering::Relaxed);
         Some(found)
@@ -208,7 +212,7 @@ impl HotTier {
             }
             for lookup in part {
                 match shard.get(lookup.id, pending.key(lookup.slot)) {
-                    Some(known) => pending.remember(lookup.slot, known.cloned()),
+                    Some(known) => pending.remember(lookup.slot, known),
                     None => slots.push(lookup.slot),
                 }
             }
@@ -346,10 +350,10 @@ impl HotTier {
         Lookup { shard, fragment, slot, id: Id::default() }
     }
 
-    /// The shard of a key, and the bits of its hash that tell it from others there.
+    /// The shard of a key, and the bits of its hash that tell it from others there: not zero.
     fn hash(&self, key: &[u8]) -> (usize, u32) {
         let hash = self.hash_whole(key);
-        ((hash % SHARD_COUNT as u64) as usize, (hash >> u32::BITS) as u32)
+        ((hash % SHARD_COUNT as u64) as usize, ((hash >> u32::BITS) as u32).max(1))
     }
 
     fn hash_whole(&self, key: &[u8]) -> u64 {

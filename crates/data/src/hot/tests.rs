@@ -21,14 +21,16 @@ fn during_a_commit_neither_the_old_nor_the_new_record_is_seen() {
     let tier = HotTier::new(1 << 20);
     (0..100u32).for_each(|n| tier.fill(&key(&n.to_be_bytes()), Some(b"old")));
     let mut pending = Pending::new();
-    (0..50u32).for_each(|n| pending.put(Family::Keys, n.to_be_bytes().to_vec(), b"new".to_vec()));
+    // Of all sizes that an entry may have.
+    let new = |n: u32| b"new".repeat(n as usize);
+    (0..50u32).for_each(|n| pending.put(Family::Keys, n.to_be_bytes().to_vec(), new(n)));
     let seen = |n: u32| tier.get(&n.to_be_bytes()).flatten().map(|record| record.to_vec());
     let mut lookups = Lookups::default();
     tier.withdraw(&pending, std::iter::empty(), &mut lookups);
     assert!((0..50).all(|n| seen(n).is_none()));
     assert!((50..100).all(|n| seen(n).as_deref() == Some(b"old")));
     tier.publish(&pending, &lookups);
-    assert!((0..50).all(|n| seen(n).as_deref() == Some(b"new")));
+    assert!((0..50).all(|n| seen(n) == Some(new(n))));
 }
 
 #[test]
