@@ -256,6 +256,8 @@ pub struct StorageFacts {
     pub expired_fields: u64,
     /// Values of many parts that were freed in the background.
     pub freed_values: u64,
+    /// Those that still wait for it.
+    pub unfreed_values: u64,
     /// Reads that found their key.
     pub keyspace_hits: u64,
     /// Reads that did not.

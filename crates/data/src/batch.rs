@@ -6,6 +6,7 @@ use engine::{Durability, Engine, Family, Pending, RecordKey, RecordValue, SlotId
 use hashbrown::HashSet;
 
 use crate::error::Result;
+use crate::garbage;
 use crate::header::{Kind, Meta};
 use crate::hot::{Ahead, Lookups};
 use crate::key::{self, SpaceId};
@@ -381,6 +382,10 @@ impl Batch {
         }
         keyspace.expired_keys.fetch_add(self.expired.keys, Ordering::Relaxed);
         keyspace.expired_fields.fetch_add(self.expired.fields, Ordering::Relaxed);
+        let noted = garbage::values_noted(&self.pending);
+        if noted > 0 {
+            keyspace.unfreed_values.fetch_add(noted, Ordering::Relaxed);
+        }
     }
 
     /// The last part of [`Batch::publish`]: the hot tier. Records that it does not come to stay hidden there, and are read from disk.

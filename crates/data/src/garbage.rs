@@ -27,6 +27,8 @@ const ALL_TO: &[u8] = b"garbage}";
 /// Parts removed one by one in one step; a value with more is removed as a range. Range tombstones
 /// are cheap to write and dear to read past, so small values must not leave one each.
 const POINT_DELETES_MAX: usize = 256;
+/// Parts beyond which `UNLINK` leaves a value to the background in Redis (`LAZYFREE_THRESHOLD`).
+const LAZY_FREE_PARTS: usize = 64;
 
 pub(crate) fn add_parts(pending: &mut Pending, space: SpaceId, parts: Parts) {
     pending.put(Family::Meta, [PARTS, &key::element(space, parts, &[])].concat(), Vec::new());
@@ -41,6 +43,22 @@ pub(crate) fn add_space(pending: &mut Pending, space: SpaceId) {
     pending.put(Family::Meta, [SPACE, &space.0.to_be_bytes()[..]].concat(), Vec::new());
 }
 
+/// Values that are noted in the database.
+pub(crate) fn values(view: &engine::View<'_>) -> Result<i64> {
+    let mut count = 0;
+    let mut cursor = view.scan(Family::Meta, ALL_FROM, ALL_TO, Direction::Forward);
+    while let Some((note, _)) = cursor.next()? {
+        count += i64::from(note.starts_with(PARTS));
+    }
+    Ok(count)
+}
+
+/// Values that a batch notes.
+pub(crate) fn values_noted(pending: &Pending) -> i64 {
+    let notes = pending.written(Family::Meta).filter(|(key, value)| value.is_some() && key.starts_with(PARTS));
+    notes.count() as i64
+}
+
 /// What [`collect`] has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Collected {
@@ -48,6 +66,8 @@ pub struct Collected {
     pub notes: usize,
     /// How many of them were of whole values.
     pub values: usize,
+    /// And how many of these had so many parts that Redis too would have freed them in the background.
+    pub large_values: usize,
 }
 
 /// Takes up to `limit` notes and removes what they name. Needs no latch, as nothing refers to what is removed.
@@ -62,12 +82,15 @@ pub fn collect(engine: &Engine, limit: usize) -> Result<Collected> {
         }
     }
     let mut pending = Pending::new();
+    let mut collected = Collected { notes: notes.len(), ..Collected::default() };
     for (note, value) in &notes {
         if let Some(space) = note.strip_prefix(SPACE) {
             let bytes = space.try_into().map_err(|_| unreadable(note))?;
             remove_space(engine, SpaceId(u32::from_be_bytes(bytes)), &mut pending)?;
         } else if let Some(element) = note.strip_prefix(PARTS) {
-            remove_parts(engine, element, &mut pending).ok_or_else(|| unreadable(note))??;
+            let parts = remove_parts(engine, element, &mut pending).ok_or_else(|| unreadable(note))??;
+            collected.values += 1;
+            collected.large_values += usize::from(parts > LAZY_FREE_PARTS);
         } else if let Some(from) = note.strip_prefix(RANGE) {
             remove_range(engine, Family::Elements, (from, value), &mut pending)?;
         } else {
@@ -76,8 +99,7 @@ pub fn collect(engine: &Engine, limit: usize) -> Result<Collected> {
         pending.delete(Family::Meta, note.clone());
     }
     engine.commit(&pending, Durability::Process)?;
-    let values = notes.iter().filter(|(note, _)| note.starts_with(PARTS)).count();
-    Ok(Collected { notes: notes.len(), values })
+    Ok(collected)
 }
 
 fn unreadable(note: &[u8]) -> Error {
@@ -94,29 +116,33 @@ fn remove_space(engine: &Engine, space: SpaceId, pending: &mut Pending) -> Resul
     Ok(())
 }
 
-fn remove_parts(engine: &Engine, element: &[u8], pending: &mut Pending) -> Option<Result<()>> {
+fn remove_parts(engine: &Engine, element: &[u8], pending: &mut Pending) -> Option<Result<usize>> {
     let (space, rest) = element.split_first_chunk::<4>()?;
     let (slot, rest) = rest.split_first_chunk::<2>()?;
     let version = u64::from_be_bytes(rest.try_into().ok()?);
     let parts = Parts { version, slot: u16::from_be_bytes(*slot) };
     let to = key::element_end(SpaceId(u32::from_be_bytes(*space)), parts);
     let families = [Family::Elements, Family::Scores];
-    Some(families.into_iter().try_for_each(|family| remove_range(engine, family, (element, &to), pending)))
+    Some(families.into_iter().try_fold(0, |count, family| {
+        Ok(count + remove_range(engine, family, (element, &to), pending)?)
+    }))
 }
 
-/// Removes a few records one by one in the batch, and many at once, as a range.
-fn remove_range(engine: &Engine, family: Family, (from, to): (&[u8], &[u8]), pending: &mut Pending) -> Result<()> {
+/// Removes a few records one by one in the batch, and many at once, as a range. Returns how many, or at least how many.
+fn remove_range(engine: &Engine, family: Family, (from, to): (&[u8], &[u8]), pending: &mut Pending) -> Result<usize> {
     let view = engine.view();
     let mut found = Vec::new();
     {
         let mut cursor = view.scan(family, from, to, Direction::Forward);
         while let Some((key, _)) = cursor.next()? {
             if found.len() == POINT_DELETES_MAX {
-                return Ok(engine.remove_range(family, from, to)?);
+                engine.remove_range(family, from, to)?;
+                return Ok(found.len() + 1);
             }
             found.push(key.to_vec());
         }
     }
+    let count = found.len();
     found.into_iter().for_each(|key| pending.delete(family, key));
-    Ok(())
+    Ok(count)
 }

@@ -129,6 +129,8 @@ pub struct Keyspace {
     pub expired_fields: AtomicU64,
     /// Values of many parts that were deleted or replaced, and whose parts are gone by now.
     pub freed_values: AtomicU64,
+    /// Those whose parts are still there. For a moment it may count one that has gone before it was told of.
+    pub unfreed_values: AtomicI64,
     /// Reads that found their key since the start, and those that did not.
     pub hits: AtomicU64,
     /// See `hits`.
@@ -226,6 +228,7 @@ impl Keyspace {
             expired_keys: AtomicU64::new(0),
             expired_fields: AtomicU64::new(0),
             freed_values: AtomicU64::new(0),
+            unfreed_values: AtomicI64::new(crate::garbage::values(&engine.view())?),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
         })

@@ -114,7 +114,8 @@ async fn collect(shared: Arc<Shared>) {
         let work = shared.clone();
         let more = on_pool(&shared, move || match data::garbage::collect(&work.engine, COLLECT_STEP_MAX) {
             Ok(done) => {
-                work.keyspace.freed_values.fetch_add(done.values as u64, Ordering::Relaxed);
+                work.keyspace.freed_values.fetch_add(done.large_values as u64, Ordering::Relaxed);
+                work.keyspace.unfreed_values.fetch_sub(done.values as i64, Ordering::Relaxed);
                 done.notes == COLLECT_STEP_MAX
             }
             Err(error) => {

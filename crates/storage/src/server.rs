@@ -149,6 +149,7 @@ impl StorageServer {
             expired_keys: load(&keyspace.expired_keys),
             expired_fields: load(&keyspace.expired_fields),
             freed_values: load(&keyspace.freed_values),
+            unfreed_values: u64::try_from(keyspace.unfreed_values.load(Ordering::Relaxed)).unwrap_or(0),
             keyspace_hits: load(&keyspace.hits),
             keyspace_misses: load(&keyspace.misses),
             batches: load(&metrics.batches),

@@ -100,7 +100,8 @@ pub(super) fn memory(text: &mut Text<'_>) {
     text.field("mem_clients_normal", network.clients_bytes);
     text.neutral(&["mem_cluster_links", "mem_aof_buffer"], "0");
     text.field("mem_allocator", "jemalloc");
-    text.neutral(&["active_defrag_running", "lazyfree_pending_objects"], "0");
+    text.neutral(&["active_defrag_running"], "0");
+    text.field("lazyfree_pending_objects", text.facts.storage.unfreed_values);
     text.field("lazyfreed_objects", text.facts.storage.freed_values);
 }
 

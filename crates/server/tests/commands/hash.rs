@@ -563,6 +563,7 @@ fn fields_that_expired_and_hashes_that_were_freed_are_counted() {
         db.check("UNLINK small large", ":2");
         // What is kept in one record leaves nothing to be freed later.
         assert!(soon(|| db.info_number("lazyfreed_objects") - before[1] == 1));
+        assert!(soon(|| db.info_number("lazyfree_pending_objects") == 0));
         db.check("CONFIG RESETSTAT", "+OK");
         assert_eq!(["expired_subkeys", "lazyfreed_objects"].map(|field| db.info_number(field)), [0, 0]);
     });
