@@ -123,9 +123,11 @@ fn remove_parts(engine: &Engine, element: &[u8], pending: &mut Pending) -> Optio
     let parts = Parts { version, slot: u16::from_be_bytes(*slot) };
     let to = key::element_end(SpaceId(u32::from_be_bytes(*space)), parts);
     let families = [Family::Elements, Family::Scores];
-    Some(families.into_iter().try_fold(0, |count, family| {
-        Ok(count + remove_range(engine, family, (element, &to), pending)?)
-    }))
+    Some(
+        families
+            .into_iter()
+            .try_fold(0, |count, family| Ok(count + remove_range(engine, family, (element, &to), pending)?)),
+    )
 }
 
 /// Removes a few records one by one in the batch, and many at once, as a range. Returns how many, or at least how many.

@@ -200,9 +200,10 @@ impl<'s> BatchProcessor<'s> {
         self.commands_within(self.target())
     }
 
-    /// The same for a turn of short requests: see [`SHORT_TURN_PART`].
+    /// The same for a turn of short requests: see [`SHORT_TURN_PART`]. Where commits sync, all that wait share one.
     pub(crate) fn short_commands_max(&self) -> usize {
-        self.commands_within(self.target() / SHORT_TURN_PART)
+        let part = if self.shared.settings.sync_policy() == SyncPolicy::Always { 1 } else { SHORT_TURN_PART };
+        self.commands_within(self.target() / part)
     }
 
     fn target(&self) -> Duration {
