@@ -35,6 +35,8 @@ impl fmt::Display for Difference {
 enum Rule {
     /// The same bytes.
     Same,
+    /// Seconds, of which Redis may tell more: all keys with the same small integer share one object, and with it when it was used.
+    Idle,
     /// Integers that tell a time, in units of so many to the second.
     Time(i64),
     /// The same elements in any order.
@@ -148,6 +150,10 @@ impl Pair {
         let alike = match rule(args) {
             Rule::Same => false,
             Rule::Stream => streams::plain(args, &theirs) == streams::plain(args, &ours),
+            Rule::Idle => match (&theirs, &ours) {
+                (Reply::Integer(a), Reply::Integer(b)) => *b >= 0 && a - b >= -SECONDS_APART_MAX,
+                _ => false,
+            },
             Rule::Time(per_second) => match (&theirs, &ours) {
                 (Reply::Integer(a), Reply::Integer(b)) => {
                     *a >= 0 && *b >= 0 && (a - b).abs() <= SECONDS_APART_MAX * per_second
@@ -352,7 +358,8 @@ fn rule(args: &[&[u8]]) -> Rule {
     let word =
         |index: usize| args.get(index).map(|arg| String::from_utf8_lossy(arg).to_lowercase()).unwrap_or_default();
     match (word(0).as_str(), word(1).as_str()) {
-        ("ttl" | "expiretime", _) | ("object", "idletime") => Rule::Time(1),
+        ("ttl" | "expiretime", _) => Rule::Time(1),
+        ("object", "idletime") => Rule::Idle,
         ("pttl" | "pexpiretime", _) => Rule::Time(1000),
         ("xpending", _) | ("xinfo", "stream" | "consumers") => Rule::Stream,
         ("keys" | "hkeys" | "hvals", _) => Rule::SameElements,
