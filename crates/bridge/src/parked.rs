@@ -6,7 +6,7 @@
 //! the network side, so they work while storage hangs. A request is taken out by exactly one of them, and is bounded like
 //! its client: each has one request at most.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
@@ -120,8 +120,8 @@ impl<Q, R> Parked<Q, R> {
     /// For how many topics those wait that are `meant`.
     pub fn topic_count_of(&self, meant: impl Fn(&Q) -> bool) -> usize {
         let table = self.table.lock();
-        let is_meant = |number: &u64| table.waiters.get(number).is_some_and(|waiter| meant(&waiter.request.payload));
-        table.by_topic.values().filter(|numbers| numbers.iter().any(is_meant)).count()
+        let waiters = table.waiters.values().filter(|waiter| meant(&waiter.request.payload));
+        waiters.flat_map(|waiter| &waiter.topics).collect::<HashSet<_>>().len()
     }
 
     /// All topics that somebody waits for.

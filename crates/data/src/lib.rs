@@ -49,5 +49,5 @@ pub use key::{Parts, SpaceId};
 pub use keyspace::{Encodings, FORMAT_VERSION, KeyCount, Keyspace, Settings};
 pub use turn::{Cancel, Turn};
 pub use tx::Tx;
-pub use view::{Found, View};
+pub use view::{Found, View, WORKER_READ_KEYS_MAX};
 pub use watch::Watch;

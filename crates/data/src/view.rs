@@ -19,7 +19,7 @@ mod parts;
 const WORKER_READ_BYTES_MAX: u64 = 256 << 10;
 
 /// Keys that one read of a worker looks at; longer ones go to the reader pool. About a millisecond.
-const WORKER_READ_KEYS_MAX: usize = 1000;
+pub const WORKER_READ_KEYS_MAX: usize = 1000;
 /// Keys after which a long read looks whether somebody still waits for it.
 const KEYS_BETWEEN_CHECKS: usize = 1024;
 

@@ -2,11 +2,12 @@
 //! read with another, then the members and fields that they name with a third.
 
 use commands::{Call, Marks, elements};
-use data::SpaceId;
+use data::{SpaceId, WORKER_READ_KEYS_MAX};
 use engine::SlotId;
 use fail::fail_point;
 
 use super::BatchProcessor;
+use super::run::is_for_pool;
 use crate::fence::{Stage, fence};
 use crate::latch::stripe_of;
 use crate::shared::now_ms;
@@ -85,6 +86,10 @@ impl BatchProcessor<'_> {
             return true;
         }
         let (is_write, asks) = (command.is_write(), elements::asked(command, &args).is_some());
+        // What goes to the reader pool is read there, of a snapshot.
+        if !is_write && !asks && (is_for_pool(command) || args.len() > WORKER_READ_KEYS_MAX) {
+            return true;
+        }
         let (keyspace, mut all) = (&self.shared.keyspace, true);
         let space = keyspace.space(db);
         command.visit_keys(&args, |index| {

@@ -377,6 +377,6 @@ impl BatchProcessor<'_> {
 }
 
 /// True for commands that do not run on a worker.
-fn is_for_pool(command: &Command) -> bool {
+pub(super) fn is_for_pool(command: &Command) -> bool {
     command.marks.has(Marks::LONG) || matches!(command.run, Run::Admin(_))
 }

@@ -120,6 +120,25 @@ fn panics(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Encoder<'_>) -> commands
 }
 
 #[test]
+fn reads_are_read_ahead_unless_they_are_for_the_reader_pool() {
+    let mut bench = Bench::new();
+    let shared = bench.shared.clone();
+    let mut processor = Bench::processor(&shared);
+    let names: Vec<String> = (0..=data::WORKER_READ_KEYS_MAX).map(|n| format!("k{n}")).collect();
+    let many: Vec<&str> = ["MGET"].into_iter().chain(names.iter().map(String::as_str)).collect();
+    bench.send(1, &[(command("get"), &["GET", "a"])]);
+    bench.send(2, &[(command("get"), &["GET", "b"])]);
+    bench.send(3, &[(command("mget"), &many)]);
+    bench.send(4, &[(command("keys"), &["KEYS", "*"])]);
+    bench.turn(&mut processor);
+    assert_eq!(processor.reads_ahead.len(), 2);
+    // And once, as they are in the hot tier now.
+    bench.send(5, &[(command("get"), &["GET", "a"]), (command("get"), &["GET", "b"])]);
+    bench.turn(&mut processor);
+    assert_eq!(processor.reads_ahead.len(), 0);
+}
+
+#[test]
 fn a_panic_takes_its_own_writes_back_and_nothing_else() {
     let mut bench = Bench::new();
     let shared = bench.shared.clone();
