@@ -19,7 +19,6 @@ mod machine;
 mod observer;
 mod runtime_config;
 mod runtime_manager;
-mod scheduling;
 
 pub use config::{Config, ConfigError, Startup};
 pub use factory::ServerFactory;

@@ -20,7 +20,6 @@ use crate::control::ServerControl;
 use crate::factory::{Assembled, Requests, Started};
 use crate::observer::OBSERVE_PERIOD;
 use crate::runtime_config::{RuntimeConfig, RuntimeMode};
-use crate::scheduling::ask_for_short_slices;
 
 /// How often the stop looks whether clients are at rest.
 const DRAIN_PERIOD: Duration = Duration::from_millis(5);
@@ -240,7 +239,6 @@ impl NetworkThread {
     fn start(number: usize, network: Arc<NetworkServer>) -> io::Result<NetworkThread> {
         let (sender, receiver) = std::sync::mpsc::channel();
         let thread = thread::Builder::new().name(format!("network-{number}")).spawn(move || {
-            ask_for_short_slices();
             let built = Builder::new_current_thread()
                 .enable_all()
                 .max_blocking_threads(BACKGROUND_THREADS)
