@@ -3,7 +3,7 @@
 //! This crate opens the database, reads it through [`View`]s, collects writes in a [`Pending`] batch
 //! that later reads of the same batch can see, and commits it as one RocksDB write. It is the only
 //! crate that names RocksDB. It knows no Redis: what a key or a value means is decided above, in `data`.
-//! It has no threads of its own; RocksDB's tell it what happens in the background ([`Health`]).
+//! It has a few threads for reads that wait for the disk; RocksDB's tell it what happens in the background ([`Health`]).
 //!
 //! ```text
 //!   Engine ──view()──▶ View ──through(&Pending)──▶ View that sees the batch's own writes
@@ -18,6 +18,7 @@ mod families;
 mod health;
 mod open;
 mod options;
+mod parallel_reads;
 mod pending;
 mod record_value;
 mod records;

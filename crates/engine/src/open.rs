@@ -16,6 +16,7 @@ use crate::error::{Error, OpenError};
 use crate::events::{Events, Listener};
 use crate::families::{Family, Handles, check_families};
 use crate::options::{EngineOptions, database_options, family_options};
+use crate::parallel_reads::ParallelReads;
 use crate::pending::Pending;
 use crate::record_value::RecordValue;
 use crate::records::SlotId;
@@ -86,6 +87,7 @@ pub struct Engine {
     /// Kept for its statistics object, which the database shares.
     options: Options,
     pub(crate) cache: BlockCache,
+    reads: ParallelReads,
     path: PathBuf,
     /// Changes with each record that could be patched: an even distribution, with no pattern of a few records' length.
     patches: AtomicU64,
@@ -113,10 +115,13 @@ impl Engine {
             .map_err(|e| open_error(path, e))?;
         let db = DB::open_cf_descriptors(&options, path, families).map_err(|e| open_error(path, e))?;
         check_families(&db)?;
+        let reads =
+            ParallelReads::new(settings.read_threads).map_err(|e| OpenError::Io(format!("threads for reads: {e}")))?;
         Ok(Engine {
             db,
             options,
             cache,
+            reads,
             path: path.to_owned(),
             patches: AtomicU64::new(0),
             poisoned: AtomicBool::new(false),
@@ -163,13 +168,20 @@ impl Engine {
         Ok(())
     }
 
-    /// Reads records of a family in one go. The keys are in ascending order, and all different.
+    /// Reads records of a family, several at once where they lie on the disk. The keys are in ascending order, and all different.
     pub fn read_many(&self, family: Family, keys: &[&[u8]]) -> Result<Vec<Option<RecordValue>>, Error> {
-        let options = ReadOptions::default();
-        let found =
-            self.db.batched_multi_get_pinned_batch_cf_opt(self.handle(family), keys.iter().copied(), true, &options)?;
-        let values = (0..keys.len()).map(|index| found.get(index).transpose());
-        values.map(|value| Ok(value?.flatten().map(RecordValue::from))).collect()
+        let handle = self.handle(family);
+        self.reads.read(keys, |keys| {
+            let (keys_in_order, options) = (keys.iter().copied(), ReadOptions::default());
+            let found = self.db.batched_multi_get_pinned_batch_cf_opt(handle, keys_in_order, true, &options)?;
+            let values = (0..keys.len()).map(|index| found.get(index).transpose());
+            values.map(|value| Ok(value?.flatten().map(RecordValue::from))).collect()
+        })
+    }
+
+    /// True while records that are read together wait for the disk.
+    pub fn reads_wait(&self) -> bool {
+        self.reads.are_slow()
     }
 
     /// Writes a batch: all of it or nothing, with one write to the WAL. Never waits for the end of a stall: then it is

@@ -70,6 +70,8 @@ pub struct EngineOptions {
     pub write_buffers_per_flush: i32,
     /// Memtables of a family in memory, before writes wait for a flush.
     pub write_buffers_max: i32,
+    /// Threads that read records at once where they lie on the disk, besides the one that asks for them.
+    pub read_threads: usize,
     /// Threads for flushes and compactions.
     pub background_jobs: i32,
     /// The log's size at which families that hold old parts of it are flushed; 0 derives it from the write buffers.
@@ -112,6 +114,7 @@ impl Default for EngineOptions {
             write_buffer_bytes: 8 << 20,
             write_buffers_per_flush: 4,
             write_buffers_max: 12,
+            read_threads: 8,
             background_jobs: 2,
             log_bytes: 0,
             log_compression: Compression::None,

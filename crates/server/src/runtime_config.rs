@@ -98,6 +98,7 @@ fn engine_options(config: &Config, machine: &Machine) -> EngineOptions {
         write_buffer_bytes: size("write-buffer-size"),
         write_buffers_per_flush: count("rocksdb-write-buffers-per-flush"),
         write_buffers_max: count("rocksdb-write-buffers"),
+        read_threads: usize::try_from(config.get_int("rocksdb-read-threads")).unwrap_or(0),
         background_jobs: match count("rocksdb-background-jobs") {
             0 => i32::try_from(machine.cores.clamp(2, 16)).unwrap_or(2),
             jobs => jobs,

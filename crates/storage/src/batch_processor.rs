@@ -200,9 +200,11 @@ impl<'s> BatchProcessor<'s> {
         self.commands_within(self.target())
     }
 
-    /// The same for a turn of short requests: see [`SHORT_TURN_PART`]. Where commits sync, all that wait share one.
+    /// The same for a turn of short requests: see [`SHORT_TURN_PART`]. Where commits sync, all that wait share one; where reads wait for
+    /// the disk, they wait together.
     pub(crate) fn short_commands_max(&self) -> usize {
-        let part = if self.shared.settings.sync_policy() == SyncPolicy::Always { 1 } else { SHORT_TURN_PART };
+        let syncs = self.shared.settings.sync_policy() == SyncPolicy::Always;
+        let part = if syncs || self.shared.engine.reads_wait() { 1 } else { SHORT_TURN_PART };
         self.commands_within(self.target() / part)
     }
 

@@ -26,5 +26,6 @@ pub(super) const OPTIONS: &[OptionDef] = &[
     yes_no("rocksdb-direct-background-io", false).fixed(),
     memory("rocksdb-compaction-readahead", 0, 1024 * MB, 2 * MB).fixed(),
     memory("rocksdb-background-rate", 0, BYTES_MAX, 0).fixed(),
+    integer("rocksdb-read-threads", 0, 256, 8).fixed(),
     integer("rocksdb-background-jobs", 0, INT_MAX, 0).fixed(),
 ];
