@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
 
 use fail::fail_point;
 use rust_rocksdb::checkpoint::Checkpoint;
@@ -16,7 +17,7 @@ use crate::error::{Error, OpenError};
 use crate::events::{Events, Listener};
 use crate::families::{Family, Handles, check_families};
 use crate::options::{EngineOptions, database_options, family_options};
-use crate::parallel_reads::ParallelReads;
+use crate::parallel_reads::{ParallelReads, Plan};
 use crate::pending::Pending;
 use crate::record_value::RecordValue;
 use crate::records::SlotId;
@@ -83,7 +84,7 @@ pub struct EngineSizes {
 
 /// An open database.
 pub struct Engine {
-    pub(crate) db: DB,
+    pub(crate) db: Arc<DB>,
     /// Kept for its statistics object, which the database shares.
     options: Options,
     pub(crate) cache: BlockCache,
@@ -115,8 +116,13 @@ impl Engine {
             .map_err(|e| open_error(path, e))?;
         let db = DB::open_cf_descriptors(&options, path, families).map_err(|e| open_error(path, e))?;
         check_families(&db)?;
-        let reads =
-            ParallelReads::new(settings.read_threads).map_err(|e| OpenError::Io(format!("threads for reads: {e}")))?;
+        let db = Arc::new(db);
+        let read_of = db.clone();
+        let reads = ParallelReads::new(settings.read_threads, move |family, key| {
+            let found = read_of.get_pinned_cf(handle_in(&read_of, family), key)?;
+            Ok(found.map(|value| RecordValue::from(&*value)))
+        });
+        let reads = reads.map_err(|e| OpenError::Io(format!("threads for reads: {e}")))?;
         Ok(Engine {
             db,
             options,
@@ -131,9 +137,8 @@ impl Engine {
     }
 
     /// The open handle of a family. A search by name, so a batch resolves all of them once instead.
-    #[allow(clippy::expect_used, reason = "open() has resolved every family, and none is ever dropped")]
     pub(crate) fn handle(&self, family: Family) -> &ColumnFamily {
-        self.db.cf_handle(family.name()).expect("families were resolved at open")
+        handle_in(&self.db, family)
     }
 
     fn handles(&self) -> Handles<'_> {
@@ -170,13 +175,32 @@ impl Engine {
 
     /// Reads records of a family, several at once where they lie on the disk. The keys are in ascending order, and all different.
     pub fn read_many(&self, family: Family, keys: &[&[u8]]) -> Result<Vec<Option<RecordValue>>, Error> {
-        let handle = self.handle(family);
-        self.reads.read(keys, |keys| {
-            let (keys_in_order, options) = (keys.iter().copied(), ReadOptions::default());
-            let found = self.db.batched_multi_get_pinned_batch_cf_opt(handle, keys_in_order, true, &options)?;
-            let values = (0..keys.len()).map(|index| found.get(index).transpose());
-            values.map(|value| Ok(value?.flatten().map(RecordValue::from))).collect()
-        })
+        let mut values = Vec::with_capacity(keys.len());
+        while let Some(rest) = keys.get(values.len()..).filter(|rest| !rest.is_empty()) {
+            match self.reads.plan(rest.len()) {
+                Plan::Alone(count) => {
+                    let started = Instant::now();
+                    self.read_in_one_go(family, &rest[..count], &mut values)?;
+                    self.reads.learn(count, started.elapsed());
+                }
+                Plan::Shared => values.extend(self.reads.share(family, rest)?),
+            }
+        }
+        Ok(values)
+    }
+
+    fn read_in_one_go(
+        &self,
+        family: Family,
+        keys: &[&[u8]],
+        values: &mut Vec<Option<RecordValue>>,
+    ) -> Result<(), Error> {
+        let (in_order, options) = (keys.iter().copied(), ReadOptions::default());
+        let found = self.db.batched_multi_get_pinned_batch_cf_opt(self.handle(family), in_order, true, &options)?;
+        for index in 0..keys.len() {
+            values.push(found.get(index).transpose()?.flatten().map(RecordValue::from));
+        }
+        Ok(())
     }
 
     /// True while records that are read together wait for the disk.
@@ -348,6 +372,11 @@ impl Engine {
         let of = |family| self.db.property_int_value_cf(self.handle(family), property).ok().flatten().unwrap_or(0);
         Family::ALL.into_iter().map(of).sum()
     }
+}
+
+#[allow(clippy::expect_used, reason = "open() has resolved every family, and none is ever dropped")]
+fn handle_in(db: &DB, family: Family) -> &ColumnFamily {
+    db.cf_handle(family.name()).expect("families were resolved at open")
 }
 
 /// Creates a directory whose entry is on the device too. RocksDB syncs what is in its directory, not the way to it, so a loss

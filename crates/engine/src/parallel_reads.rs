@@ -6,11 +6,24 @@
 //! Where they don't, as blocks lie in one of the caches, handing them over would cost more than they do. What tells the two apart is the time
 //! that one thread takes for a key when it reads alone: always, while that is short, and now and then while it is long. (While reads are shared, the time of
 //! each is also that of waiting for a processor.)
+//!
+//! The threads sleep until they are wanted, and don't look around for work as those of a pool for computations do: these reads are about waiting, and
+//! the processor belongs to others meanwhile. docs/performance.md has what that was measured to be worth.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::collections::VecDeque;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+use parking_lot::{Condvar, Mutex};
+
+use crate::error::Error;
+use crate::families::Family;
+use crate::record_value::RecordValue;
+use crate::records::RecordKey;
 
 /// A read that takes longer, on average, has waited for the disk: one from the page cache takes a third of it, one from a disk of any kind three
 /// times as long.
@@ -25,21 +38,68 @@ const PROBE: usize = 4;
 /// Once in so many times that reads could be shared, this is found out.
 const PROBE_PERIOD: u32 = 32;
 
-/// See the module's text.
+/// What a read of one record finds.
+type Found = Result<Option<RecordValue>, Error>;
+type Read = dyn Fn(Family, &[u8]) -> Found + Send + Sync;
+
+/// How to read keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plan {
+    /// So many of them, in one go, and then [`ParallelReads::learn`] from that.
+    Alone(usize),
+    /// With [`ParallelReads::share`].
+    Shared,
+}
+
+/// See the module's text. The threads end with it.
 pub(crate) struct ParallelReads {
-    pool: Option<ThreadPool>,
+    pool: Arc<Pool>,
+    threads: Vec<JoinHandle<()>>,
     /// Average time of a key, as far as one thread read alone, in nanoseconds.
     cost_ns: AtomicU64,
     /// How often reads were slow and could have been shared.
     times: AtomicU32,
 }
 
+struct Pool {
+    read: Box<Read>,
+    queue: Mutex<Queue>,
+    /// A job has come, or the end.
+    arrived: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    /// One entry for each thread that a job could use; no more than there are threads, for each worker that waits.
+    jobs: VecDeque<Arc<Job>>,
+    is_closed: bool,
+}
+
+/// Reads that are shared. Whoever takes part takes the next key that nobody has taken.
+struct Job {
+    family: Family,
+    keys: Vec<RecordKey>,
+    next: AtomicUsize,
+    found: Mutex<Vec<Option<Found>>>,
+    left: AtomicUsize,
+    all_found: Condvar,
+}
+
 impl ParallelReads {
-    /// Starts so many threads. None: whoever reads does so alone.
-    pub(crate) fn new(threads: usize) -> Result<ParallelReads, ThreadPoolBuildError> {
-        let named = |number| format!("cold-read-{number}");
-        let pool = (threads > 0).then(|| ThreadPoolBuilder::new().num_threads(threads).thread_name(named).build());
-        Ok(ParallelReads { pool: pool.transpose()?, cost_ns: AtomicU64::new(0), times: AtomicU32::new(0) })
+    /// Starts so many threads, which read with a function. None: whoever reads does so alone.
+    pub(crate) fn new(
+        threads: usize,
+        read: impl Fn(Family, &[u8]) -> Found + Send + Sync + 'static,
+    ) -> io::Result<ParallelReads> {
+        let pool = Arc::new(Pool { read: Box::new(read), queue: Mutex::default(), arrived: Condvar::new() });
+        let mut reads =
+            ParallelReads { pool, threads: Vec::new(), cost_ns: AtomicU64::new(0), times: AtomicU32::new(0) };
+        for number in 0..threads {
+            let pool = reads.pool.clone();
+            let thread = thread::Builder::new().name(format!("cold-read-{number}")).spawn(move || pool.serve())?;
+            reads.threads.push(thread);
+        }
+        Ok(reads)
     }
 
     /// True while reads wait for the disk.
@@ -47,120 +107,173 @@ impl ParallelReads {
         self.cost_ns.load(Ordering::Relaxed) > SLOW.as_nanos() as u64
     }
 
-    /// Reads what belongs to keys, in their order. `read` reads some of them, and may be called by several threads.
-    pub(crate) fn read<V: Send, E: Send>(
-        &self,
-        keys: &[&[u8]],
-        read: impl Fn(&[&[u8]]) -> Result<Vec<V>, E> + Sync,
-    ) -> Result<Vec<V>, E> {
-        let mut values = Vec::with_capacity(keys.len());
-        while let Some(rest) = keys.get(values.len()..).filter(|rest| !rest.is_empty()) {
-            let mut piece = PIECE;
-            if let Some(pool) = self.pool.as_ref().filter(|_| rest.len() > 1 && self.are_slow()) {
-                if self.times.fetch_add(1, Ordering::Relaxed).is_multiple_of(PROBE_PERIOD) {
-                    piece = PROBE;
-                } else {
-                    values.extend(share(pool, rest, &read)?);
-                    break;
-                }
-            }
-            let piece = &rest[..rest.len().min(piece)];
-            let started = Instant::now();
-            values.extend(read(piece)?);
-            self.learn(piece.len(), started.elapsed());
+    /// How to read so many keys.
+    pub(crate) fn plan(&self, keys: usize) -> Plan {
+        if keys < 2 || self.threads.is_empty() || !self.are_slow() {
+            return Plan::Alone(keys.min(PIECE));
         }
-        Ok(values)
+        let is_probed = self.times.fetch_add(1, Ordering::Relaxed).is_multiple_of(PROBE_PERIOD);
+        if is_probed { Plan::Alone(keys.min(PROBE)) } else { Plan::Shared }
     }
 
-    /// Learns from a piece that one thread has read alone. Workers may do so at once, and one then be overheard.
-    fn learn(&self, keys: usize, took: Duration) {
+    /// Learns from keys that one thread has read alone. Workers may do so at once, and one then be overheard.
+    pub(crate) fn learn(&self, keys: usize, took: Duration) {
         let seen = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX) / keys.max(1) as u64;
         let cost = self.cost_ns.load(Ordering::Relaxed);
         let cost = cost - (cost >> WEIGHT_SHIFT) + (seen.min(SEEN_MAX_NS) >> WEIGHT_SHIFT);
         self.cost_ns.store(cost, Ordering::Relaxed);
     }
+
+    /// Reads the records of keys, in their order, by this thread and by as many others as are free.
+    pub(crate) fn share(&self, family: Family, keys: &[&[u8]]) -> Result<Vec<Option<RecordValue>>, Error> {
+        let job = Arc::new(Job {
+            family,
+            keys: keys.iter().map(|key| RecordKey::from_slice(key)).collect(),
+            next: AtomicUsize::new(0),
+            found: Mutex::new(vec![None; keys.len()]),
+            left: AtomicUsize::new(keys.len()),
+            all_found: Condvar::new(),
+        });
+        let helpers = self.threads.len().min(keys.len().saturating_sub(1));
+        self.pool.queue.lock().jobs.extend((0..helpers).map(|_| job.clone()));
+        for _ in 0..helpers {
+            self.pool.arrived.notify_one();
+        }
+        job.take_part(&*self.pool.read);
+        // There is nothing left for those who have not come yet. They may be long, if the disk keeps them at what others asked for.
+        self.pool.queue.lock().jobs.retain(|other| !Arc::ptr_eq(other, &job));
+        job.wait()
+    }
 }
 
-/// The calling thread reads the first part, those of the pool the others.
-fn share<V: Send, E: Send>(
-    pool: &ThreadPool,
-    keys: &[&[u8]],
-    read: &(impl Fn(&[&[u8]]) -> Result<Vec<V>, E> + Sync),
-) -> Result<Vec<V>, E> {
-    let part = keys.len().div_ceil(pool.current_num_threads() + 1);
-    let mut parts: Vec<_> = keys.chunks(part).map(|keys| (keys, Ok(Vec::new()))).collect();
-    pool.in_place_scope(|scope| {
-        let mut parts = parts.iter_mut();
-        let own = parts.next();
-        for (keys, values) in parts {
-            scope.spawn(move |_| *values = read(keys));
-        }
-        if let Some((keys, values)) = own {
-            *values = read(keys);
-        }
-    });
-    let mut all = Vec::with_capacity(keys.len());
-    for (_, values) in parts {
-        all.extend(values?);
+impl Drop for ParallelReads {
+    fn drop(&mut self) {
+        self.pool.queue.lock().is_closed = true;
+        self.pool.arrived.notify_all();
+        // They have the database in hand, which is to be closed when this returns.
+        self.threads.drain(..).for_each(|thread| drop(thread.join()));
     }
-    Ok(all)
+}
+
+impl Pool {
+    fn serve(&self) {
+        while let Some(job) = self.next() {
+            job.take_part(&*self.read);
+        }
+    }
+
+    fn next(&self) -> Option<Arc<Job>> {
+        let mut queue = self.queue.lock();
+        loop {
+            match queue.jobs.pop_front() {
+                Some(job) => return Some(job),
+                None if queue.is_closed => return None,
+                None => self.arrived.wait(&mut queue),
+            }
+        }
+    }
+}
+
+impl Job {
+    fn take_part(&self, read: &Read) {
+        loop {
+            let at = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(key) = self.keys.get(at) else { return };
+            // Whoever waits would wait for ever.
+            let found = catch_unwind(AssertUnwindSafe(|| read(self.family, key)));
+            let found = found.unwrap_or_else(|_| Err(Error::Io("a read panicked".to_owned())));
+            let mut all = self.found.lock();
+            if let Some(place) = all.get_mut(at) {
+                *place = Some(found);
+            }
+            if self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
+                self.all_found.notify_one();
+            }
+        }
+    }
+
+    fn wait(&self) -> Result<Vec<Option<RecordValue>>, Error> {
+        let mut found = self.found.lock();
+        self.all_found.wait_while(&mut found, |_| self.left.load(Ordering::Relaxed) > 0);
+        found.drain(..).flatten().collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
-    use std::sync::Mutex;
-    use std::thread;
 
     use super::*;
 
-    fn keys() -> Vec<[u8; 2]> {
-        (0..1000u16).map(u16::to_be_bytes).collect()
-    }
+    const FAMILY: Family = Family::Keys;
 
-    /// Reads of a disk that takes a while for each key. The threads that read are noted.
-    fn read_all(reads: &ParallelReads, pause: Duration) -> HashSet<thread::ThreadId> {
-        let threads = Mutex::new(HashSet::new());
-        let keys = keys();
-        let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
-        let values = reads.read(&keys, |keys| {
-            threads.lock().expect("no panic").insert(thread::current().id());
-            thread::sleep(pause * keys.len() as u32);
-            Ok::<_, ()>(keys.iter().map(|key| key.to_vec()).collect())
-        });
-        assert_eq!(values, Ok(keys.iter().map(|key| key.to_vec()).collect()));
-        threads.into_inner().expect("no panic")
+    fn value_of(key: &[u8]) -> Found {
+        match key.first() {
+            Some(b'a') => Ok(None),
+            Some(b'e') => Err(Error::Busy("bad".to_owned())),
+            Some(b'p') => panic!("a panic that is meant"),
+            _ => Ok(Some(RecordValue::from(key))),
+        }
     }
 
     #[test]
     fn slow_reads_are_shared_and_fast_ones_are_not() {
-        let reads = ParallelReads::new(3).expect("threads");
-        let alone = HashSet::from([thread::current().id()]);
-        assert_eq!(read_all(&reads, Duration::ZERO), alone);
+        let reads = ParallelReads::new(3, |_, key| value_of(key)).expect("threads");
+        assert_eq!(reads.plan(1000), Plan::Alone(PIECE));
+        assert_eq!(reads.plan(3), Plan::Alone(3));
+        reads.learn(10, 10 * SLOW / 2);
+        // One interruption proves nothing.
+        reads.learn(10, Duration::from_secs(1));
         assert!(!reads.are_slow());
-        assert_eq!(read_all(&reads, SLOW * 4).len(), 4);
+        (0..4).for_each(|_| reads.learn(10, 10 * SLOW * 4));
         assert!(reads.are_slow());
-        // That the disk has become fast shows in the probes.
-        (0..40 * PROBE_PERIOD).for_each(|_| drop(read_all(&reads, Duration::ZERO)));
-        assert!(!reads.are_slow());
-        assert_eq!(read_all(&reads, Duration::ZERO), alone);
+        let plans: Vec<Plan> = (0..2 * PROBE_PERIOD).map(|_| reads.plan(1000)).collect();
+        assert_eq!(plans.iter().filter(|plan| **plan == Plan::Alone(PROBE)).count(), 2);
+        assert_eq!(plans.iter().filter(|plan| **plan == Plan::Shared).count(), plans.len() - 2);
+        assert_eq!(reads.plan(1), Plan::Alone(1));
+        (0..4).for_each(|_| reads.learn(PROBE, Duration::from_micros(8)));
+        assert_eq!(reads.plan(1000), Plan::Alone(PIECE));
     }
 
     #[test]
     fn without_threads_nothing_is_shared() {
-        let reads = ParallelReads::new(0).expect("none");
-        assert_eq!(read_all(&reads, SLOW * 2), HashSet::from([thread::current().id()]));
+        let reads = ParallelReads::new(0, |_, key| value_of(key)).expect("none");
+        (0..9).for_each(|_| reads.learn(1, SLOW * 2));
+        assert_eq!(reads.plan(1000), Plan::Alone(PIECE));
     }
 
     #[test]
-    fn an_error_of_any_part_is_the_outcome() {
-        let reads = ParallelReads::new(3).expect("threads");
-        read_all(&reads, SLOW * 4);
-        let keys = keys();
-        let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
-        let last = keys.last().copied();
-        let outcome =
-            reads.read(&keys, |part| if part.last().copied() == last { Err("bad") } else { Ok(vec![(); part.len()]) });
-        assert_eq!(outcome, Err("bad"));
+    fn several_threads_read_and_the_order_stays() {
+        let threads: Arc<Mutex<HashSet<thread::ThreadId>>> = Arc::default();
+        let seen = threads.clone();
+        let reads = ParallelReads::new(3, move |_, key| {
+            seen.lock().insert(thread::current().id());
+            thread::sleep(Duration::from_micros(300));
+            value_of(key)
+        });
+        let reads = reads.expect("threads");
+        let keys: Vec<String> = (0..100).map(|number| format!("{}{number}", ["a", "b"][number % 2])).collect();
+        let keys: Vec<&[u8]> = keys.iter().map(String::as_bytes).collect();
+        // Several jobs at once, as of several workers.
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let found = reads.share(FAMILY, &keys).expect("no error");
+                    let expected: Vec<_> = keys.iter().map(|key| (key[0] == b'b').then_some(*key)).collect();
+                    assert_eq!(found.iter().map(|value| value.as_deref()).collect::<Vec<_>>(), expected);
+                });
+            }
+        });
+        assert_eq!(threads.lock().len(), 3 + 4);
+    }
+
+    #[test]
+    fn an_error_or_a_panic_of_any_read_is_the_outcome() {
+        let reads = ParallelReads::new(2, |_, key| value_of(key)).expect("threads");
+        for (keys, expected) in [(["b", "c", "e"], "busy: bad"), (["b", "p", "c"], "I/O error: a read panicked")] {
+            let outcome = reads.share(FAMILY, &keys.map(str::as_bytes));
+            assert_eq!(outcome.map(|_| ()).map_err(|error| error.to_string()), Err(expected.to_owned()));
+        }
+        assert!(reads.share(FAMILY, &[b"b", b"c"]).is_ok());
     }
 }
