@@ -84,7 +84,8 @@ CHOICES = [
     choice("blob-min-size", "0", "2kb", "fewer bytes are written, and compactions cost less; but overwritten values stay on the disk longer (see below)", "large"),
     choice("direct-reads", "no", "yes", "the page cache is where blocks lie that have no room in the block cache", *EVERYTHING),
     choice("direct-background-io", "no", "yes", "what a flush or compaction has just written is what is read next", *EVERYTHING),
-    choice("compaction-readahead", "2mb", "0 8mb", "RocksDB's own default: a disk that seeks needs it, and more gives nothing", "large"),
+    choice("compaction-readahead", "256kb", "0 2mb", "reads of clients wait behind it; RocksDB's own default, 2 MiB, is for disks that seek", "large"),
+    choice("compaction-nice", "5", "0 10", "clients are served first where the processor is short, but compactions keep up", "large"),
     choice("background-rate", "0", "20mb", "what it spares the disk now it owes later; whoever shares the disk can set it", "large"),
     choice("background-jobs", "2", "1 4", "one for each core, two at least: a flush need not wait for a compaction", "large"),
 ]

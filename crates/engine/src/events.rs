@@ -4,6 +4,7 @@
 //! RocksDB calls the [`Listener`] from its own threads and waits for it, so all that happens here is that fields are
 //! set. Who wants to know looks at them: [`Events::stall`] and [`Events::refuses_writes`] cost one load each.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Instant;
@@ -259,27 +260,44 @@ impl Events {
 }
 
 /// What RocksDB calls.
-pub(crate) struct Listener(pub(crate) Arc<Events>);
+pub(crate) struct Listener {
+    pub(crate) events: Arc<Events>,
+    /// The `nice` value of the threads that compact.
+    pub(crate) compaction_nice: i32,
+}
+
+thread_local! {
+    static IS_NICE: Cell<bool> = const { Cell::new(false) };
+}
 
 impl EventListener for Listener {
+    /// RocksDB calls this on the thread that will compact; those that it starts for parts of the work inherit its priority. Its own way to
+    /// set one knows only the lowest.
+    fn on_compaction_begin(&self, _: &CompactionJobInfo) {
+        if self.compaction_nice > 0 && !IS_NICE.replace(true) {
+            // On Linux this is about the calling thread alone. Refused, it keeps the priority of others, and loses nothing by it.
+            let _ = rustix::process::setpriority_process(None, self.compaction_nice);
+        }
+    }
+
     fn on_flush_completed(&self, _: &FlushJobInfo) {
-        self.0.counters.flushes.fetch_add(1, Ordering::Relaxed);
+        self.events.counters.flushes.fetch_add(1, Ordering::Relaxed);
     }
 
     fn on_compaction_completed(&self, _: &CompactionJobInfo) {
-        self.0.counters.compactions.fetch_add(1, Ordering::Relaxed);
+        self.events.counters.compactions.fetch_add(1, Ordering::Relaxed);
     }
 
     fn on_stall_conditions_changed(&self, info: &WriteStallInfo) {
         let name = info.cf_name().unwrap_or_default();
         if let Some(family) = Family::ALL.into_iter().find(|family| family.name().as_bytes() == name) {
-            self.0.set_stall(family, Stall::of(info.cur()));
+            self.events.set_stall(family, Stall::of(info.cur()));
         }
     }
 
     fn on_background_error(&self, reason: DBBackgroundErrorReason, status: MutableStatus) {
         if let (Some(severity), Err(error)) = (severity_of(status.severity()), status.result()) {
-            self.0.set_error(severity, during(reason), error.as_ref().to_owned());
+            self.events.set_error(severity, during(reason), error.as_ref().to_owned());
         }
     }
 
@@ -293,8 +311,8 @@ impl EventListener for Listener {
 
     fn on_error_recovery_end(&self, info: &BackgroundErrorRecoveryInfo) {
         match (info.new_bg_error().result(), severity_of(info.new_bg_error().severity())) {
-            (Err(error), Some(severity)) => self.0.set_error(severity, "recovery", error.as_ref().to_owned()),
-            _ => self.0.clear_error(),
+            (Err(error), Some(severity)) => self.events.set_error(severity, "recovery", error.as_ref().to_owned()),
+            _ => self.events.clear_error(),
         }
     }
 }

@@ -105,7 +105,7 @@ impl Engine {
         let cache = BlockCache::new(settings);
         let events = Arc::new(Events::default());
         let mut options = database_options(settings);
-        options.add_event_listener(Listener(events.clone()));
+        options.add_event_listener(Listener { events: events.clone(), compaction_nice: settings.compaction_nice });
         let families: Vec<_> = Family::ALL
             .into_iter()
             .map(|family| {

@@ -100,6 +100,8 @@ pub struct EngineOptions {
     pub direct_reads: bool,
     /// The same for what flushes and compactions read and write.
     pub direct_background_io: bool,
+    /// How much of the processor compactions leave to others that want it at the same time: the `nice` value of their threads.
+    pub compaction_nice: i32,
     /// What compactions read at once.
     pub compaction_readahead_bytes: usize,
     /// What flushes and compactions write in a second at most; 0: as fast as they can.
@@ -114,7 +116,7 @@ impl Default for EngineOptions {
             write_buffer_bytes: 8 << 20,
             write_buffers_per_flush: 4,
             write_buffers_max: 12,
-            read_threads: 8,
+            read_threads: 16,
             background_jobs: 2,
             log_bytes: 0,
             log_compression: Compression::None,
@@ -129,7 +131,8 @@ impl Default for EngineOptions {
             blob_bytes_min: 0,
             direct_reads: false,
             direct_background_io: false,
-            compaction_readahead_bytes: 2 << 20,
+            compaction_nice: 5,
+            compaction_readahead_bytes: 256 << 10,
             background_bytes_per_second: 0,
         }
     }

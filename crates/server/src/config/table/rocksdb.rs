@@ -24,8 +24,9 @@ pub(super) const OPTIONS: &[OptionDef] = &[
     memory("rocksdb-blob-min-size", 0, BYTES_MAX, 0).fixed(),
     yes_no("rocksdb-direct-reads", false).fixed(),
     yes_no("rocksdb-direct-background-io", false).fixed(),
-    memory("rocksdb-compaction-readahead", 0, 1024 * MB, 2 * MB).fixed(),
+    memory("rocksdb-compaction-readahead", 0, 1024 * MB, 256 * KB).fixed(),
+    integer("rocksdb-compaction-nice", 0, 19, 5).fixed(),
     memory("rocksdb-background-rate", 0, BYTES_MAX, 0).fixed(),
-    integer("rocksdb-read-threads", 0, 256, 8).fixed(),
+    integer("rocksdb-read-threads", 0, 256, 16).fixed(),
     integer("rocksdb-background-jobs", 0, INT_MAX, 0).fixed(),
 ];
