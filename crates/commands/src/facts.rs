@@ -308,6 +308,8 @@ pub struct StorageFacts {
     pub engine_cache_hits: u64,
     /// Block cache misses.
     pub engine_cache_misses: u64,
+    /// Records that several threads read at once, as they came from the disk.
+    pub engine_parallel_reads: u64,
     /// Time that writes were held back by RocksDB, in microseconds.
     pub engine_stall_us: u64,
     /// Times that a request was put off as writes were held back.

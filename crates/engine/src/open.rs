@@ -59,6 +59,8 @@ pub struct EngineStats {
     pub cache_hits: u64,
     /// Block cache misses.
     pub cache_misses: u64,
+    /// Records that several threads read at once, as they came from the disk.
+    pub parallel_reads: u64,
     /// Syncs that were part of a commit (`appendfsync always`).
     pub commit_syncs: u64,
     /// Time of all of those, in microseconds.
@@ -340,6 +342,7 @@ impl Engine {
             compaction_bytes: ticker(Ticker::CompactWriteBytes),
             cache_hits: ticker(Ticker::BlockCacheHit),
             cache_misses: ticker(Ticker::BlockCacheMiss),
+            parallel_reads: self.reads.shared(),
             commit_syncs: syncs.count(),
             commit_sync_micros: syncs.sum(),
             commit_sync_micros_p99: syncs.p99() as u64,
@@ -407,4 +410,39 @@ pub(crate) fn add_up(_key: &[u8], existing: Option<&[u8]>, operands: &MergeOpera
         sum = sum.wrapping_add(counter_value(operand)?);
     }
     Some(sum.to_be_bytes().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn records_read_at_once_are_those_read_one_after_the_other() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let engine = Engine::open(dir.path(), &EngineOptions::default()).expect("an engine");
+        let mut pending = Pending::new();
+        for number in (0..1000u32).step_by(2) {
+            pending.put(Family::Elements, number.to_be_bytes().to_vec(), vec![number as u8; 100]);
+        }
+        engine.commit(&pending, Durability::Process).expect("a commit");
+        let keys: Vec<[u8; 4]> = (0..1000u32).map(u32::to_be_bytes).collect();
+        let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
+        let bytes = |values: Vec<Option<RecordValue>>| -> Vec<Option<Vec<u8>>> {
+            values.into_iter().map(|value| value.map(|value| value.to_vec())).collect()
+        };
+        let alone = bytes(engine.read_many(Family::Elements, &keys).expect("values"));
+        assert_eq!((engine.reads_wait(), engine.stats().parallel_reads), (false, 0));
+        for _ in 0..8 {
+            engine.reads.learn(1, Duration::from_millis(1));
+        }
+        assert!(engine.reads_wait());
+        // The first of them is a probe.
+        for _ in 0..2 {
+            assert_eq!(bytes(engine.read_many(Family::Elements, &keys).expect("values")), alone);
+        }
+        assert!(engine.stats().parallel_reads >= 1000);
+        assert_eq!(alone.iter().flatten().count(), 500);
+    }
 }

@@ -19,6 +19,10 @@ const LOG_WRITE_BUFFERS: u64 = 32;
 const RATE_REFILL_US: i64 = 100_000;
 const RATE_FAIRNESS: i32 = 10;
 
+/// Table files and logs are written back as so much of them has been written, not in one burst when they are synced: reads of clients would
+/// wait behind that.
+const WRITE_BACK_BYTES: u64 = 256 << 10;
+
 /// Where values lie in files of their own: compactions copy the live ones out of the oldest part of these files, so large, and go out
 /// of their way once so much of that part is garbage.
 const BLOB_GC_AGE: f64 = 0.5;
@@ -159,8 +163,8 @@ pub(crate) fn database_options(settings: &EngineOptions) -> Options {
         let rate = i64::try_from(settings.background_bytes_per_second).unwrap_or(i64::MAX);
         options.set_ratelimiter(rate, RATE_REFILL_US, RATE_FAIRNESS);
     }
-    // Spread the write-back of table files, so that it does not come as one burst.
-    options.set_bytes_per_sync(1 << 20);
+    options.set_bytes_per_sync(WRITE_BACK_BYTES);
+    options.set_wal_bytes_per_sync(WRITE_BACK_BYTES);
     options.set_keep_log_file_num(5);
     options.set_max_log_file_size(16 << 20);
     options.set_log_level(LogLevel::Warn);

@@ -59,6 +59,8 @@ pub(crate) struct ParallelReads {
     cost_ns: AtomicU64,
     /// How often reads were slow and could have been shared.
     times: AtomicU32,
+    /// Keys that were read by [`ParallelReads::share`].
+    shared: AtomicU64,
 }
 
 struct Pool {
@@ -92,8 +94,13 @@ impl ParallelReads {
         read: impl Fn(Family, &[u8]) -> Found + Send + Sync + 'static,
     ) -> io::Result<ParallelReads> {
         let pool = Arc::new(Pool { read: Box::new(read), queue: Mutex::default(), arrived: Condvar::new() });
-        let mut reads =
-            ParallelReads { pool, threads: Vec::new(), cost_ns: AtomicU64::new(0), times: AtomicU32::new(0) };
+        let mut reads = ParallelReads {
+            pool,
+            threads: Vec::new(),
+            cost_ns: AtomicU64::new(0),
+            times: AtomicU32::new(0),
+            shared: AtomicU64::new(0),
+        };
         for number in 0..threads {
             let pool = reads.pool.clone();
             let thread = thread::Builder::new().name(format!("cold-read-{number}")).spawn(move || pool.serve())?;
@@ -105,6 +112,11 @@ impl ParallelReads {
     /// True while reads wait for the disk.
     pub(crate) fn are_slow(&self) -> bool {
         self.cost_ns.load(Ordering::Relaxed) > SLOW.as_nanos() as u64
+    }
+
+    /// How many keys were read by several threads.
+    pub(crate) fn shared(&self) -> u64 {
+        self.shared.load(Ordering::Relaxed)
     }
 
     /// How to read so many keys.
@@ -134,6 +146,7 @@ impl ParallelReads {
             left: AtomicUsize::new(keys.len()),
             all_found: Condvar::new(),
         });
+        self.shared.fetch_add(keys.len() as u64, Ordering::Relaxed);
         let helpers = self.threads.len().min(keys.len().saturating_sub(1));
         self.pool.queue.lock().jobs.extend((0..helpers).map(|_| job.clone()));
         for _ in 0..helpers {

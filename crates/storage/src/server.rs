@@ -171,6 +171,7 @@ impl StorageServer {
             engine_compaction_bytes: engine.compaction_bytes,
             engine_cache_hits: engine.cache_hits,
             engine_cache_misses: engine.cache_misses,
+            engine_parallel_reads: engine.parallel_reads,
             engine_stall_us: events.stall_micros,
             writes_held: shared.gate.held(),
             engine_stall: health.stall.name(),

@@ -303,6 +303,7 @@ pub(super) fn catamaran(text: &mut Text<'_>) {
     text.field("rocksdb_compaction_bytes", storage.engine_compaction_bytes);
     text.field("rocksdb_cache_hits", storage.engine_cache_hits);
     text.field("rocksdb_cache_misses", storage.engine_cache_misses);
+    text.field("rocksdb_parallel_reads", storage.engine_parallel_reads);
     text.field("rocksdb_flushes", storage.engine_flushes);
     text.field("rocksdb_compactions", storage.engine_compactions);
     text.field("writes_held", storage.writes_held);

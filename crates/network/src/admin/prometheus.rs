@@ -272,6 +272,8 @@ fn rocksdb(page: &mut Page, facts: &Facts) {
     page.counter("catamaran_rocksdb_compaction_bytes_total", "Bytes compacted.", storage.engine_compaction_bytes);
     page.counter("catamaran_rocksdb_block_cache_hits_total", "Block cache hits.", storage.engine_cache_hits);
     page.counter("catamaran_rocksdb_block_cache_misses_total", "Block cache misses.", storage.engine_cache_misses);
+    let parallel = storage.engine_parallel_reads;
+    page.counter("catamaran_rocksdb_parallel_reads_total", "Records that several threads read at once.", parallel);
     page.gauge("catamaran_rocksdb_memtable_bytes", "Memory of memtables.", storage.memtable_bytes);
     page.gauge("catamaran_rocksdb_block_cache_bytes", "Memory of the block cache.", storage.block_cache_bytes);
     page.gauge(
