@@ -22,7 +22,8 @@ impl Hanging {
         let binary = Path::new(env!("CARGO_BIN_EXE_catamaran"));
         let port = free_port().expect("loopback has a free port").to_string();
         // Long enough that what hangs is answered when it goes on.
-        let options = ["--admin-port", &port, "--log-format", "json", "--storage-queue-timeout", "600000"];
+        let mut options = vec!["--admin-port", &port, "--log-format", "json", "--storage-queue-timeout", "600000"];
+        options.extend(["--storage-threads", "2"]);
         let mut server = ServerProcess::prepare(binary, options).expect("a directory");
         let disk = FaultDisk::new(&server.dir()).expect("a C compiler");
         server.set_environment(disk.environment());
@@ -48,12 +49,20 @@ impl Hanging {
 #[test]
 fn readiness_follows_and_whatever_needs_no_storage_goes_on() {
     let hanging = Hanging::start();
-    let (mut wire, mut stuck) = (hanging.wire(), hanging.wire());
+    let (mut wire, mut stuck, mut stuck_too) = (hanging.wire(), hanging.wire(), hanging.wire());
     assert_eq!(wire.call(&[b"SET", b"k", b"v"]).to_string(), "+OK");
     assert!(soon(|| hanging.page("/readyz").status == 200));
 
     hanging.disk.set(&["write .log hang", "sync .log hang"]).expect("a writable directory");
+    let held_up = |workers: usize, longer_than: f64| {
+        let metrics = Metrics::parse(&hanging.page("/metrics").body);
+        let held_up = metrics.0["catamaran_worker_held_up_seconds"].samples.iter();
+        held_up.filter(|(.., seconds)| *seconds > longer_than).count() >= workers
+    };
+    // One for each worker, the second once the first is not free to take both. While one could still work, storage has not failed.
     stuck.try_send(b"SET k w\r\n").expect("the server reads");
+    assert!(soon(|| held_up(1, 0.0)), "the disk does not hang");
+    stuck_too.try_send(b"SET other w\r\n").expect("the server reads");
     assert!(soon(|| hanging.page("/readyz").status == 503), "it stays ready");
     assert!(hanging.page("/readyz").body.contains("storage_runtime failed: "));
     for _ in 0..20 {
@@ -66,11 +75,7 @@ fn readiness_follows_and_whatever_needs_no_storage_goes_on() {
     let metrics = Metrics::parse(&hanging.page("/metrics").body);
     assert_eq!((metrics.value("catamaran_live", ""), metrics.value("catamaran_ready", "")), (1.0, 0.0));
     assert_eq!(metrics.value("catamaran_condition", "storage_runtime"), 2.0);
-    let held_up = || {
-        let metrics = Metrics::parse(&hanging.page("/metrics").body);
-        metrics.0["catamaran_worker_held_up_seconds"].samples.iter().any(|(.., seconds)| *seconds > 0.5)
-    };
-    assert!(soon(held_up), "no worker is held up");
+    assert!(soon(|| held_up(2, 0.5)), "the workers are not held up");
     let page = hanging.page("/healthz");
     let health: Value = serde_json::from_str(&page.body).expect("it is JSON");
     assert_eq!((page.status, &health["status"], &health["live"]), (503, &"failed".into(), &true.into()));
@@ -91,6 +96,7 @@ fn readiness_follows_and_whatever_needs_no_storage_goes_on() {
 
     hanging.disk.heal().expect("a writable directory");
     assert_eq!(stuck.try_read().expect("a reply").to_string(), "+OK");
+    assert_eq!(stuck_too.try_read().expect("a reply").to_string(), "+OK");
     assert!(soon(|| hanging.page("/readyz").status == 200), "it does not become ready again");
     assert_eq!(wire.call(&[b"GET", b"k"]).to_string(), "$w");
     assert!(told("health has changed", "part", &"storage_runtime".into()));
