@@ -71,8 +71,7 @@ impl RuntimeConfig {
             mode,
             // A command costs storage about twice what it costs the network, and compactions need a core too.
             network_threads: or(given("network-threads"), (cores / 4).max(1)),
-            // Where one waits for the disk, or for its commit, the other works.
-            storage_threads: or(given("storage-threads"), (cores / 2).max(2)),
+            storage_threads: or(given("storage-threads"), (cores / 2).max(1)),
             reader_threads: or(given("reader-threads"), (cores / 2).max(2)),
             reader_queue: given("reader-queue"),
             hot_tier_bytes: match config.get_bytes("hot-tier-size") {
@@ -153,8 +152,8 @@ mod tests {
             let config = RuntimeConfig::derive(&config, &machine(cores));
             (config.network_threads, config.storage_threads, config.reader_threads)
         };
-        assert_eq!(shape(1), (1, 2, 2));
-        assert_eq!(shape(2), (1, 2, 2));
+        assert_eq!(shape(1), (1, 1, 2));
+        assert_eq!(shape(2), (1, 1, 2));
         assert_eq!(shape(4), (1, 2, 2));
         assert_eq!(shape(16), (4, 8, 8));
     }
