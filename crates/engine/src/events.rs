@@ -2,7 +2,7 @@
 //! flushed and compacted.
 //!
 //! RocksDB calls the [`Listener`] from its own threads and waits for it, so all that happens here is that fields are
-//! set. Who wants to know looks at them: [`Events::stall`] and [`Events::refuses_writes`] cost one load each.
+//! set, and that threads which compact lower their priority. Who wants to know looks at them: [`Events::stall`] and [`Events::refuses_writes`] cost one load each.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -275,8 +275,7 @@ impl EventListener for Listener {
     /// set one knows only the lowest.
     fn on_compaction_begin(&self, _: &CompactionJobInfo) {
         if self.compaction_nice > 0 && !IS_NICE.replace(true) {
-            // On Linux this is about the calling thread alone. Refused, it keeps the priority of others, and loses nothing by it.
-            let _ = rustix::process::setpriority_process(None, self.compaction_nice);
+            give_way(self.compaction_nice);
         }
     }
 
@@ -317,6 +316,11 @@ impl EventListener for Listener {
     }
 }
 
+/// Lowers the priority of the calling thread: on Linux it is about that one alone. Refused, it keeps that of others, and loses nothing by it.
+fn give_way(nice: i32) {
+    let _ = rustix::process::setpriority_process(None, nice);
+}
+
 /// None where nothing is wrong.
 fn severity_of(severity: StatusSeverity) -> Option<Severity> {
     match severity {
@@ -345,6 +349,17 @@ fn during(reason: DBBackgroundErrorReason) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_thread_that_gives_way_does_so_alone() {
+        let nice = || rustix::process::getpriority_process(None).expect("a priority");
+        let before = nice();
+        let lowered = std::thread::spawn(move || {
+            give_way(before + 3);
+            nice()
+        });
+        assert_eq!((lowered.join().expect("no panic"), nice()), (before + 3, before));
+    }
 
     #[test]
     fn the_database_is_stalled_as_far_as_its_most_stalled_family() {

@@ -2,7 +2,7 @@
 //!
 //! A [`BatchProcessor`] is what a worker is made of. A turn takes the requests that were waiting, runs their
 //! commands in order into one open batch, commits it, and only then answers. It never waits for requests
-//! to arrive, and never waits at all while it holds a latch.
+//! to arrive, and while it holds latches it waits for nothing but the disk.
 //!
 //! If a commit fails, nobody has been answered yet: every request of the batch goes back to where it stood at its last
 //! commit. Then it is either tried again from there, or run once more with its writes refused, so that its reads do
