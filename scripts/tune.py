@@ -87,6 +87,7 @@ CHOICES = [
     choice("compaction-readahead", "256kb", "0 2mb", "reads of clients wait behind it; RocksDB's own default, 2 MiB, is for disks that seek", "large"),
     choice("compaction-nice", "5", "0 10", "clients are served first where the processor is short, but compactions keep up", "large"),
     choice("background-rate", "0", "20mb", "what it spares the disk now it owes later; whoever shares the disk can set it", "large"),
+    choice("delete-rate", "256mb", "0 1gb", "reads wait while the disk is told of the blocks of a deleted file, and compactions delete a dozen at once", "large"),
     choice("background-jobs", "2", "1 4", "one for each core, two at least: a flush need not wait for a compaction", "large"),
 ]
 

@@ -350,6 +350,8 @@ pub struct StorageFacts {
     pub block_cache_capacity: u64,
     /// Live table and blob files.
     pub disk_bytes: u64,
+    /// Files that wait to be deleted, at a rate that leaves the disk to others.
+    pub trash_bytes: u64,
     /// Unix time of the last checkpoint.
     pub last_save_unix: u64,
     /// True if the last checkpoint succeeded.

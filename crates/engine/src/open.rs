@@ -9,14 +9,15 @@ use fail::fail_point;
 use rust_rocksdb::checkpoint::Checkpoint;
 use rust_rocksdb::statistics::{Histogram, Ticker};
 use rust_rocksdb::{
-    ColumnFamily, ColumnFamilyDescriptor, DB, MergeOperands, Options, ReadOptions, WriteBatch, WriteOptions,
+    ColumnFamily, ColumnFamilyDescriptor, DB, MergeOperands, Options, ReadOptions, SstFileManager, WriteBatch,
+    WriteOptions,
 };
 
 use crate::block_cache::BlockCache;
 use crate::error::{Error, OpenError};
 use crate::events::{Events, Listener};
 use crate::families::{Family, Handles, check_families};
-use crate::options::{EngineOptions, database_options, family_options};
+use crate::options::{EngineOptions, database_options, family_options, file_manager};
 use crate::parallel_reads::{ParallelReads, Plan};
 use crate::pending::Pending;
 use crate::record_value::RecordValue;
@@ -83,6 +84,8 @@ pub struct EngineSizes {
     pub block_cache_capacity: u64,
     /// Live table and blob files.
     pub table_bytes: u64,
+    /// Files that wait to be deleted.
+    pub trash_bytes: u64,
 }
 
 /// An open database.
@@ -90,6 +93,7 @@ pub struct Engine {
     pub(crate) db: Arc<DB>,
     /// Kept for its statistics object, which the database shares.
     options: Options,
+    files: SstFileManager,
     pub(crate) cache: BlockCache,
     reads: ParallelReads,
     path: PathBuf,
@@ -107,7 +111,8 @@ impl Engine {
         create_durably(path).map_err(|e| OpenError::Io(format!("{}: {e}", path.display())))?;
         let cache = BlockCache::new(settings);
         let events = Arc::new(Events::default());
-        let mut options = database_options(settings);
+        let files = file_manager(settings);
+        let mut options = database_options(settings, &files);
         options.add_event_listener(Listener { events: events.clone(), compaction_nice: settings.compaction_nice });
         let families: Vec<_> = Family::ALL
             .into_iter()
@@ -129,6 +134,7 @@ impl Engine {
         Ok(Engine {
             db,
             options,
+            files,
             cache,
             reads,
             path: path.to_owned(),
@@ -364,7 +370,13 @@ impl Engine {
             block_cache_capacity: self.cache.follow(table_bytes),
             block_cache_bytes: self.cache.bytes(),
             table_bytes,
+            trash_bytes: self.files.get_total_trash_size(),
         }
+    }
+
+    /// What of files that are not needed any more goes in a second at most; 0: all of it at once.
+    pub fn delete_bytes_per_second(&self) -> u64 {
+        u64::try_from(self.files.get_delete_rate_bytes_per_second()).unwrap_or(0)
     }
 
     /// Bytes in memtables.
@@ -445,5 +457,37 @@ mod tests {
             assert_eq!(read(), expected);
         }
         assert!(engine.stats().parallel_reads >= 1000);
+    }
+
+    #[test]
+    fn files_that_wait_to_be_deleted_are_told_and_keep_nobody() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let slow = EngineOptions { delete_bytes_per_second: 1, ..EngineOptions::default() };
+        let engine = Engine::open(dir.path(), &slow).expect("an engine");
+        let family = engine.handle(Family::Elements);
+        for file in 0..6u8 {
+            let mut pending = Pending::new();
+            (0..100u8).for_each(|number| pending.put(Family::Elements, vec![number, file], vec![number ^ file; 1000]));
+            engine.commit(&pending, Durability::Process).expect("a commit");
+            engine.db.flush_cf(family).expect("a flush");
+        }
+        engine.db.compact_range_cf(family, None::<&[u8]>, None::<&[u8]>);
+        // The first file or log goes at once, and the next so many seconds later that they wait as long as this test may take.
+        // RocksDB's own thread looks for what is not needed any more, after the compaction.
+        while engine.sizes().trash_bytes == 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        drop(engine);
+        let engine = Engine::open(dir.path(), &EngineOptions::default()).expect("the engine again");
+        assert_eq!(engine.delete_bytes_per_second(), 256 << 20);
+        let found = engine.read_many(Family::Elements, &[&[3, 3], &[99, 5], &[100, 0]]).expect("values");
+        assert_eq!(found.iter().filter(|value| value.is_some()).count(), 2);
+        let is_trash = |name: &str| name.ends_with(".trash");
+        let left = || {
+            std::fs::read_dir(dir.path()).expect("files").filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        };
+        while left().any(|name| is_trash(&name)) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }

@@ -123,6 +123,7 @@ fn engine_options(config: &Config, machine: &Machine) -> EngineOptions {
         compaction_nice: count("rocksdb-compaction-nice"),
         compaction_readahead_bytes: size("rocksdb-compaction-readahead"),
         background_bytes_per_second: config.get_bytes("rocksdb-background-rate"),
+        delete_bytes_per_second: config.get_bytes("rocksdb-delete-rate"),
     }
 }
 

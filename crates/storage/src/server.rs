@@ -192,6 +192,7 @@ impl StorageServer {
             block_cache_bytes: published.sizes.block_cache_bytes,
             block_cache_capacity: published.sizes.block_cache_capacity,
             disk_bytes: published.sizes.table_bytes,
+            trash_bytes: published.sizes.trash_bytes,
             snapshot_age_ms: u64::try_from(published.age().as_millis()).unwrap_or(u64::MAX),
             changes_since_save: changes_since(
                 load(&checkpoints.saved_write_commands),

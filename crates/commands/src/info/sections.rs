@@ -323,6 +323,7 @@ pub(super) fn catamaran(text: &mut Text<'_>) {
     text.field("rocksdb_block_cache_bytes", storage.block_cache_bytes);
     text.field("rocksdb_block_cache_capacity", storage.block_cache_capacity);
     text.field("rocksdb_disk_bytes", storage.disk_bytes);
+    text.field("rocksdb_trash_bytes", storage.trash_bytes);
 }
 
 /// Adds how values are spread.

@@ -282,6 +282,7 @@ fn rocksdb(page: &mut Page, facts: &Facts) {
         storage.block_cache_capacity,
     );
     page.gauge("catamaran_rocksdb_table_bytes", "Bytes of table files on disk.", storage.disk_bytes);
+    page.gauge("catamaran_rocksdb_trash_bytes", "Bytes of files that wait to be deleted.", storage.trash_bytes);
     page.gauge(
         "catamaran_rocksdb_snapshot_age_seconds",
         "Age of what RocksDB told last.",

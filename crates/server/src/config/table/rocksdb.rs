@@ -27,6 +27,7 @@ pub(super) const OPTIONS: &[OptionDef] = &[
     memory("rocksdb-compaction-readahead", 0, 1024 * MB, 256 * KB).fixed(),
     integer("rocksdb-compaction-nice", 0, 19, 5).fixed(),
     memory("rocksdb-background-rate", 0, BYTES_MAX, 0).fixed(),
+    memory("rocksdb-delete-rate", 0, BYTES_MAX, 256 * MB).fixed(),
     integer("rocksdb-read-threads", 0, 256, 16).fixed(),
     integer("rocksdb-background-jobs", 0, INT_MAX, 0).fixed(),
 ];
