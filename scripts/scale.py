@@ -10,17 +10,16 @@ Part `keys`: for each number of keys every server is filled with small strings, 
 memory (resident, in its default configuration), its disk, and how long a restart takes until it answers a GET. Redis is measured twice, with its
 log (AOF) and with a snapshot (RDB), which a `SAVE` writes before the restart.
 
-Part `larger`: a Catamaran with small caches, and values many times as large in all, whose pages the operating system is told to forget every
-second, so that it is the disk that is read. Uniform and skewed reads, nine reads to a write, then writes of random keys as fast as they
+Part `larger`: a Catamaran with small caches and little memory for its files' pages, and values many times as large in all, so that it is the
+disk that is read. Uniform and skewed reads, nine reads to a write, then writes of random keys as fast as they
 are taken, and at a fixed rate that leaves compaction room, for long enough that it has to keep up. Redis, which has all of it in memory,
 is there to show what that is worth.
 """
 
 import argparse
+import contextlib
 import json
-import os
 import sys
-import threading
 import time
 from pathlib import Path
 from statistics import median
@@ -28,6 +27,7 @@ from statistics import median
 import contenders
 import measuring
 import scale_report
+import scarce_memory
 import usage
 import workload
 from contenders import Bench, Contender, Turns, numbers, words
@@ -43,8 +43,8 @@ RESTART_LIMIT_S = 600.0
 # What a paced run leaves of the rate that writes had when nothing held them back but the server.
 PACED_SHARE = 0.7
 RATE_UNKNOWN = 5000.0
-FORGET_EVERY_S = 1.0
 FILL_PIPELINE = 16
+REDIS = "redis, all in memory"
 UNPACED, PACED = "SET, uniform, unpaced", "SET, uniform, at a fixed rate"
 FULL = {
     "keys": [100_000, 1_000_000],
@@ -52,6 +52,7 @@ FULL = {
     "rounds": 5,
     "larger_keys": 2_000_000,
     "value_bytes": 1024,
+    "memory_mib": 640,
     "seconds": 20.0,
     "overwrite_seconds": 120.0,
 }
@@ -61,6 +62,7 @@ QUICK = {
     "rounds": 1,
     "larger_keys": 30_000,
     "value_bytes": 1024,
+    "memory_mib": 640,
     "seconds": 2.0,
     "overwrite_seconds": 3.0,
 }
@@ -105,6 +107,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--value-bytes", type=int, metavar="N", help=f"of these (default {FULL['value_bytes']})")
     parser.add_argument("--hot-tier-size", default="64mb", metavar="SIZE", help="for the larger data set (default 64mb)")
     parser.add_argument("--block-cache-size", default="128mb", metavar="SIZE", help="for the larger data set (default 128mb)")
+    parser.add_argument("--memory-mib", type=int, metavar="N", help=f"of the server and its files' pages, for the larger data set (default {FULL['memory_mib']})")
     parser.add_argument("--seconds", type=float, metavar="S", help=f"of each load on it (default {FULL['seconds']:g})")
     parser.add_argument("--overwrite-seconds", type=float, metavar="S", help=f"default {FULL['overwrite_seconds']:g}, twice")
     parser.add_argument("--rate", type=float, metavar="N", help=f"of the paced writes (default {PACED_SHARE} of what was taken unpaced)")
@@ -114,7 +117,7 @@ def parse_options() -> argparse.Namespace:
     unknown = [part for part in options.parts if part not in PARTS]
     if unknown:
         parser.error(f"unknown: {', '.join(unknown)}; known are {', '.join(PARTS)}")
-    if min(*options.keys, options.requests, options.rounds, options.larger_keys, options.value_bytes) < 1:
+    if min(*options.keys, options.requests, options.rounds, options.larger_keys, options.value_bytes, options.memory_mib) < 1:
         parser.error("numbers must be positive")
     return options
 
@@ -198,7 +201,7 @@ def larger_contenders(options) -> list[Contender]:
     small = ("--hot-tier-size", options.hot_tier_size, "--block-cache-size", options.block_cache_size)
     compared = [contenders.catamaran(options.server, "catamaran, small caches", *small, *contenders.durability())]
     if not options.no_redis:
-        compared.append(contenders.redis("redis, all in memory", *contenders.durability()))
+        compared.append(contenders.redis(REDIS, *contenders.durability()))
     return list(filter(None, compared))
 
 
@@ -214,7 +217,8 @@ def run_larger(options, contender: Contender, tool: Path, results: dict) -> None
         fill = f"SET key:{{seq:12}} {value}"
         workload.run_load(tool, bench.host, bench.port, fill, clients=workload.CLIENTS, pipeline=FILL_PIPELINE, requests=count)
         workload.settle(bench.host, bench.port)
-        with Forgetting(bench.server.dir, is_active=not options.keep_page_cache):
+        with memory_of(options, bench) as how:
+            figures["how"] = how
             steps = [
                 ("GET, uniform", f"GET {uniform}", options.seconds),
                 ("GET, Zipf", f"GET {zipf}", options.seconds),
@@ -230,6 +234,13 @@ def run_larger(options, contender: Contender, tool: Path, results: dict) -> None
         workload.settle(bench.host, bench.port)
         figures["disk_bytes"] = usage.disk_bytes(bench.server.dir)
         figures["peak_memory_bytes"] = usage.memory_bytes(bench.pid, "VmHWM")
+
+
+def memory_of(options, bench: Bench):
+    """Redis has all of its data in memory, and is there to show what that is worth."""
+    if options.keep_page_cache or bench.name == REDIS:
+        return contextlib.nullcontext("")
+    return scarce_memory.held(bench.pid, bench.server.dir, options.memory_mib << 20)
 
 
 def paced_rate(options, figures: dict) -> float:
@@ -264,45 +275,6 @@ def tell_step(bench: Bench, name: str, figures: dict) -> None:
     tell(
         f"{bench.name}: {name}: {figures['rate'] / 1000:.1f}k/s, p99.9 {figures['p99_9_us'] / 1000:.1f} ms, longest {figures['max_us'] / 1000:.0f} ms\n"
     )
-
-
-class Forgetting:
-    """Tells the operating system again and again to forget the pages of a directory's files, as if it had no memory left for them."""
-
-    def __init__(self, directory: Path, is_active: bool):
-        self.directory, self.is_active = directory, is_active
-        self.over = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> "Forgetting":
-        if self.is_active:
-            self.thread.start()
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.over.set()
-        if self.is_active:
-            self.thread.join()
-
-    def _run(self) -> None:
-        while True:
-            forget(self.directory)
-            if self.over.wait(FORGET_EVERY_S):
-                return
-
-
-def forget(directory: Path) -> None:
-    """What is not written back yet stays."""
-    for parent, _, names in os.walk(directory):
-        for name in names:
-            try:
-                file = os.open(os.path.join(parent, name), os.O_RDONLY)
-            except OSError:
-                continue  # gone meanwhile
-            try:
-                os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
-            finally:
-                os.close(file)
 
 
 if __name__ == "__main__":

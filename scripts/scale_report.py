@@ -90,7 +90,10 @@ def larger(results: dict) -> str:
     for name, figures in results["larger"].items():
         rows += [[f"{name}: {step}", *step_cells(measured)] for step, measured in figures.items() if isinstance(measured, dict)]
     lines += table(head, rows)
-    lines += ["", *(f"- {name}: {bytes_text(figures['disk_bytes'])} on the disk in the end" for name, figures in results["larger"].items())]
+    lines.append("")
+    for name, figures in results["larger"].items():
+        how = f" ({figures['how']})" if figures.get("how") else ""
+        lines.append(f"- {name}{how}: {bytes_text(figures['disk_bytes'])} on the disk in the end")
     lines += contenders.failure_lines(results["failures"])
     return "\n".join(lines)
 

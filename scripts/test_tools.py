@@ -19,6 +19,7 @@ import isolation_report
 import measuring
 import pages
 import scale_report
+import scarce_memory
 import tclsuite
 import trouble
 import tune
@@ -407,7 +408,7 @@ class Scaling(unittest.TestCase):
             "versions": {"ours": "1", "theirs": "2"},
             "keys": {"10": {"ours": figures(3000.0), "theirs": figures(1.0)}, "100": {"ours": figures(2000.0), "theirs": figures(1.0)}},
             "failures": [],
-            "larger": {"ours": {"GET, uniform": step, "disk_bytes": 1 << 20, "peak_memory_bytes": 1}},
+            "larger": {"ours": {"GET, uniform": step, "disk_bytes": 1 << 20, "how": "held", "peak_memory_bytes": 1}},
         }
         text = scale_report.keys(results)
         self.assertIn("| GET, P=1, thousands a second | 3.0 | 2.0 | 0.0 | 0.0 |", text)
@@ -415,6 +416,26 @@ class Scaling(unittest.TestCase):
         self.assertIn("| disk | 1.00 MiB |", text)
         text = scale_report.larger(results)
         self.assertIn("| ours: GET, uniform | 1.5 | 1.50 / 1.50 / 1.50 / 1.50 | 1.50 | 1500.0 | 4.00 KiB | – | – | 1.00 MiB |", text)
+        self.assertIn("- ours (held): 1.00 MiB on the disk in the end", text)
+
+
+class ScarceMemory(unittest.TestCase):
+    def test_where_no_control_group_can_be_made_nothing_is_left_of_the_attempt(self):
+        with tempfile.TemporaryDirectory() as place:
+            root = pathlib.Path(place)
+            self.assertIsNone(scarce_memory.make_group(root, "some", 1 << 30))
+            (root / "cgroup.procs").touch()
+            (root / "memory").mkdir()
+            (root / "memory" / "cgroup.procs").touch()
+            self.assertIsNone(scarce_memory.make_group(root, "some", 1 << 30))
+            self.assertEqual(sorted(path.name for path in root.rglob("*")), ["cgroup.procs", "cgroup.procs", "memory"])
+
+    def test_pages_are_forgotten_instead(self):
+        with tempfile.TemporaryDirectory() as place, unittest.mock.patch.object(scarce_memory, "GROUPS", pathlib.Path(place)):
+            (pathlib.Path(place) / "file").write_text("pages")
+            with scarce_memory.held(os.getpid(), pathlib.Path(place), 1 << 30) as how:
+                self.assertIn("forget", how)
+            self.assertEqual((pathlib.Path(place) / "file").read_text(), "pages")
 
 
 class Tuning(unittest.TestCase):
