@@ -29,6 +29,9 @@ const STORAGE_STOP_MIN: Duration = Duration::from_secs(2);
 const EXIT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Blocking tasks of the background: expiry, cleaning, sync, sizes, checkpoint, stall, resuming.
 const BACKGROUND_THREADS: usize = 7;
+/// A turn of a worker is a task's poll to the runtime, and lasts some milliseconds under load: its own interval of 61 polls would make probes and the
+/// expiry of keys late.
+const TURNS_PER_LOOK_AT_TIMERS: u32 = 4;
 
 /// How often it is looked whether all threads are there.
 const THREADS_PERIOD: Duration = Duration::from_millis(50);
@@ -298,6 +301,7 @@ fn storage_runtime(config: &RuntimeConfig) -> io::Result<Runtime> {
         .worker_threads(config.storage_threads)
         .max_blocking_threads(BACKGROUND_THREADS)
         .thread_name("storage")
+        .event_interval(TURNS_PER_LOOK_AT_TIMERS)
         // No sockets here: without the I/O driver an idle worker is woken by a futex alone.
         .enable_time()
         .build()

@@ -9,11 +9,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bridge::{BusyPoll, POLLED_REQUESTS_MAX, TakeLimits};
 use commands::Slice;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -165,7 +166,53 @@ async fn work(place: Place) {
         if may_poll {
             shared.channel.poll_busily(&mut busy_poll);
         }
-        // After each turn, as in `runtime-mode single` the other tasks of the runtime are the connections.
-        tokio::task::yield_now().await;
+        give_way().await;
+    }
+}
+
+/// Lets the other tasks of the runtime run, after each turn.
+///
+/// In `runtime-mode single` they are the connections, and [`tokio::task::yield_now`] looks after their sockets. Where the runtime has threads to
+/// choose from, that would not do: it leaves a task with its thread until the thread has nothing else to run, and what it runs next may be
+/// the turn of another worker, which hangs with the disk. A task that has woken itself can be taken by any thread.
+async fn give_way() {
+    if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
+        return tokio::task::yield_now().await;
+    }
+    let mut is_over = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut is_over, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use tokio::runtime::Builder;
+
+    use super::*;
+
+    #[test]
+    fn who_gives_way_goes_on_elsewhere_while_its_thread_hangs() {
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_time().build().expect("a runtime");
+        for _ in 0..200 {
+            let (release, hangs) = mpsc::channel::<()>();
+            let (went_on, goes_on) = mpsc::channel();
+            runtime.spawn(async move {
+                // Into the queue of this thread, which takes it up next.
+                tokio::spawn(async move { hangs.recv().is_err() });
+                give_way().await;
+                went_on.send(()).expect("somebody waits for it");
+            });
+            let outcome = goes_on.recv_timeout(Duration::from_secs(20));
+            drop(release);
+            assert!(outcome.is_ok(), "it waits for the task that hangs");
+        }
     }
 }
