@@ -43,6 +43,16 @@ pub struct TakeLimits {
 /// worth splitting.
 const SHARE_MIN: usize = 16;
 
+/// What a worker learned of what it has not taken.
+struct Found<Q, R> {
+    /// What nobody may run any more.
+    late: Vec<StorageRequest<Q, R>>,
+    /// When the first of what was put off may be taken.
+    next_deferred: Option<Instant>,
+    /// Another worker was woken for what is left.
+    passed_on: bool,
+}
+
 /// The channel was closed and is empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closed;
@@ -246,6 +256,7 @@ impl<Q, R> MessageChannel<Q, R> {
 
     /// Waits until something is there and takes it: all that waits, within the limits. Requests whose
     /// deadline has passed are refused, except those that have begun (`begun`). Of [`Lanes`] it takes one.
+    /// True if something is left, for which it has woken another worker.
     ///
     /// # Errors
     /// When the channel is closed and nothing is left in it.
@@ -254,16 +265,16 @@ impl<Q, R> MessageChannel<Q, R> {
         limits: &TakeLimits,
         begun: impl Fn(&Q) -> bool,
         into: &mut Vec<StorageRequest<Q, R>>,
-    ) -> Result<(), Closed> {
+    ) -> Result<bool, Closed> {
         loop {
-            let (late, next_deferred) = self.take_waiting(limits, &begun, into);
+            let Found { late, next_deferred, passed_on } = self.take_waiting(limits, &begun, into);
             let now = Instant::now();
             for request in late {
                 self.metrics.refusals.add(Refusal::Late, 1);
                 request.refuse_late(now);
             }
             if !into.is_empty() {
-                return Ok(());
+                return Ok(passed_on);
             }
             if self.closed.load(Ordering::Acquire) && self.waiting.lock().len() == 0 {
                 // The permit of `close` wakes one worker; each passes it on.
@@ -285,12 +296,12 @@ impl<Q, R> MessageChannel<Q, R> {
         limits: &TakeLimits,
         begun: &impl Fn(&Q) -> bool,
         into: &mut Vec<StorageRequest<Q, R>>,
-    ) -> (Vec<StorageRequest<Q, R>>, Option<Instant>) {
+    ) -> Found<Q, R> {
         let mut late = Vec::new();
         let mut guard = self.waiting.lock();
         let waiting = &mut *guard;
         if waiting.len() == 0 {
-            return (late, None);
+            return Found { late, next_deferred: None, passed_on: false };
         }
         let now = Instant::now();
         let next_deferred = waiting.wake_deferred(now);
@@ -318,13 +329,14 @@ impl<Q, R> MessageChannel<Q, R> {
             self.metrics.channel.wait.record(nanos(now.saturating_duration_since(request.submitted)));
         }
         // Whoever waits next watches the time of what is deferred.
-        if left || next_deferred.is_some() && !into.is_empty() {
+        let passed_on = left || next_deferred.is_some() && !into.is_empty();
+        if passed_on {
             self.arrived.notify_one();
         }
         if self.was_full.swap(false, Ordering::AcqRel) {
             self.room.notify_waiters();
         }
-        (late, next_deferred)
+        Found { late, next_deferred, passed_on }
     }
 
     /// Takes out what nobody has taken before its deadline, so that its senders are answered even while no worker

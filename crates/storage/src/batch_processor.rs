@@ -28,6 +28,7 @@ use fail::fail_point;
 
 use crate::batch_control::BatchControl;
 use crate::commit::{self, Failure};
+use crate::crew::let_go_of_woken;
 use crate::fence::{Stage, fence};
 use crate::latch::{Held, Owner};
 use crate::limits::SyncPolicy;
@@ -248,6 +249,8 @@ impl<'s> BatchProcessor<'s> {
                 None => self.waiting.push_back(Work::new(request)),
             }
         }
+        // Somebody has to watch the time of what was put off, however long the turn takes.
+        let_go_of_woken();
     }
 
     /// Tells the watchdog which request is in hand. A worker that was given up tells nothing: its number belongs to
@@ -353,6 +356,7 @@ impl<'s> BatchProcessor<'s> {
             tracing::error!("a commit without writes failed");
         }
         self.refusing = None;
+        let_go_of_woken();
     }
 
     /// What a write is answered that is not to be run, or whose batch has failed.

@@ -154,12 +154,14 @@ async fn work(place: Place) {
             bytes: shared.settings.batch_bytes.load(Ordering::Relaxed),
             workers: shared.settings.workers,
         };
-        tokio::select! {
+        let taken = tokio::select! {
             biased;
             _ = dismissed.wait_for(|is_dismissed| *is_dismissed) => return,
-            taken = shared.channel.take(&limits, Slice::has_begun, &mut requests) => if taken.is_err() {
-                return;
-            },
+            taken = shared.channel.take(&limits, Slice::has_begun, &mut requests) => taken,
+        };
+        let Ok(passed_on) = taken else { return };
+        if passed_on {
+            let_go_of_woken();
         }
         let may_poll = requests.len() <= POLLED_REQUESTS_MAX;
         processor.turn(&mut requests);
@@ -190,18 +192,39 @@ async fn give_way() {
     .await;
 }
 
+/// Lets another thread take up the worker that this one has just woken.
+///
+/// tokio puts whom a task wakes into a slot of its thread, from which nobody steals, so that worker would wait for the turn of the one
+/// that has woken it, which may hang with the disk. Whoever is woken next takes its place and moves it to where others steal: an empty task.
+pub(crate) fn let_go_of_woken() {
+    if let Ok(handle) = Handle::try_current()
+        && handle.runtime_flavor() == RuntimeFlavor::MultiThread
+        && handle.metrics().num_workers() > 1
+    {
+        handle.spawn(async {});
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
 
-    use tokio::runtime::Builder;
+    use tokio::runtime::{Builder, Runtime};
+    use tokio::sync::Notify;
 
     use super::*;
 
+    const TRIES: usize = 200;
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    fn two_threads() -> Runtime {
+        Builder::new_multi_thread().worker_threads(2).enable_time().build().expect("a runtime")
+    }
+
     #[test]
     fn who_gives_way_goes_on_elsewhere_while_its_thread_hangs() {
-        let runtime = Builder::new_multi_thread().worker_threads(2).enable_time().build().expect("a runtime");
-        for _ in 0..200 {
+        let runtime = two_threads();
+        for _ in 0..TRIES {
             let (release, hangs) = mpsc::channel::<()>();
             let (went_on, goes_on) = mpsc::channel();
             runtime.spawn(async move {
@@ -210,7 +233,34 @@ mod tests {
                 give_way().await;
                 went_on.send(()).expect("somebody waits for it");
             });
-            let outcome = goes_on.recv_timeout(Duration::from_secs(20));
+            let outcome = goes_on.recv_timeout(PATIENCE);
+            drop(release);
+            assert!(outcome.is_ok(), "it waits for the task that hangs");
+        }
+    }
+    #[test]
+    fn who_is_woken_goes_on_elsewhere_while_the_thread_that_woke_it_hangs() {
+        let runtime = two_threads();
+        for _ in 0..TRIES {
+            let (release, hangs) = mpsc::channel::<()>();
+            let (went_on, goes_on) = mpsc::channel();
+            let arrived = Arc::new(Notify::new());
+            let (waits, waiting) = mpsc::channel();
+            let waiter = arrived.clone();
+            runtime.spawn(async move {
+                let mut notified = std::pin::pin!(waiter.notified());
+                notified.as_mut().enable();
+                waits.send(()).expect("somebody waits for it");
+                notified.await;
+                went_on.send(()).expect("somebody waits for it");
+            });
+            waiting.recv_timeout(PATIENCE).expect("it waits");
+            runtime.spawn(async move {
+                arrived.notify_one();
+                let_go_of_woken();
+                hangs.recv().is_err()
+            });
+            let outcome = goes_on.recv_timeout(PATIENCE);
             drop(release);
             assert!(outcome.is_ok(), "it waits for the task that hangs");
         }

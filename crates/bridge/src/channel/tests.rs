@@ -220,9 +220,11 @@ async fn a_worker_takes_requests_until_they_hold_enough_commands() {
     let limits = TakeLimits { short_commands: 5, ..ALL };
     let mut taken = Vec::new();
     // Of 0, 1, 2, 3, 4 and 5 commands.
-    channel.take(&limits, |_| false, &mut taken).await.expect("open");
+    let passed_on = channel.take(&limits, |_| false, &mut taken).await.expect("open");
+    assert!(passed_on, "some are left");
     assert_eq!(taken.drain(..).map(|request| request.payload).collect::<Vec<_>>(), [0, 1, 2, 3]);
-    channel.take(&limits, |_| false, &mut taken).await.expect("open");
+    let passed_on = channel.take(&limits, |_| false, &mut taken).await.expect("open");
+    assert!(!passed_on, "none is left");
     assert_eq!(taken.iter().map(|request| request.payload).collect::<Vec<_>>(), [4, 5]);
 }
 
