@@ -22,6 +22,9 @@ const WORKER_READ_BYTES_MAX: u64 = 256 << 10;
 pub const WORKER_READ_KEYS_MAX: usize = 1000;
 /// Keys after which a long read looks whether somebody still waits for it.
 const KEYS_BETWEEN_CHECKS: usize = 1024;
+/// Keys of a long read that are brought near at once: enough for all threads that can, and what one of them holds in the caches until
+/// it is read is no more than a few MiB.
+const KEYS_BROUGHT_NEAR: usize = 256;
 
 /// A place to read keys from.
 #[derive(Clone, Copy)]
@@ -123,6 +126,32 @@ impl<'v> View<'v> {
             None => Err(Error::NotHot),
             Some(_) if self.has_pool => Err(Error::TooLong),
             Some(_) => Ok(()),
+        }
+    }
+
+    /// Goes through the keys that a command names, however many: on a worker only if they are few, and on the reader pool those that lie on
+    /// the disk are read together.
+    pub fn visit_each<'k, E: From<Error>>(
+        &self,
+        mut keys: impl ExactSizeIterator<Item = &'k [u8]> + Clone,
+        mut visit: impl FnMut(&'k [u8]) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        self.admit_keys(keys.len())?;
+        while keys.len() > 0 {
+            self.go_on()?;
+            self.bring_near(keys.clone().take(KEYS_BROUGHT_NEAR))?;
+            keys.by_ref().take(KEYS_BROUGHT_NEAR).try_for_each(&mut visit)?;
+        }
+        Ok(())
+    }
+
+    /// A worker has read ahead what it could, and a thread that may not wait reads no disk.
+    fn bring_near<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) -> Result<()> {
+        match self.engine {
+            Some(engine) if engine.is_snapshot() => {
+                Ok(engine.bring_near(Family::Keys, keys.map(|key| self.record_key(key)).collect())?)
+            }
+            _ => Ok(()),
         }
     }
 

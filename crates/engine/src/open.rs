@@ -430,6 +430,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::records::RecordKey;
 
     #[test]
     fn records_read_at_once_are_those_read_one_after_the_other() {
@@ -457,6 +458,27 @@ mod tests {
             assert_eq!(read(), expected);
         }
         assert!(engine.stats().parallel_reads >= 1000);
+    }
+
+    #[test]
+    fn what_is_brought_near_is_read_together_only_where_reads_wait() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let engine = Engine::open(dir.path(), &EngineOptions::default()).expect("an engine");
+        let snapshot = engine.snapshot();
+        let bring_near = || {
+            // Each of them twice, and in no order.
+            let keys = [500..1000u32, 0..1000, 0..500].into_iter().flatten();
+            let keys = keys.map(|number| RecordKey::from_slice(&number.to_be_bytes())).collect();
+            snapshot.view().bring_near(Family::Keys, keys).expect("no error");
+            engine.stats().parallel_reads
+        };
+        assert_eq!(bring_near(), 0);
+        let slow = || (0..8).for_each(|_| engine.reads.learn(1, Duration::from_millis(1)));
+        slow();
+        let shared = bring_near();
+        assert!((900..=1000).contains(&shared), "{shared}");
+        slow();
+        assert!(bring_near() > shared);
     }
 
     /// Whether something becomes true within a minute.

@@ -15,6 +15,9 @@ use crate::pending::{Known, OverlayRange, OverlayRecord, Pending};
 use crate::record_value::RecordValue;
 use crate::records::RecordKey;
 
+/// Records that show whether reads wait, of those that are to be brought near.
+const NEAR_PROBE: usize = 4;
+
 /// A state of the database that stays as it is while others write.
 pub struct Snapshot<'e> {
     engine: &'e Engine,
@@ -112,6 +115,20 @@ impl<'e> View<'e> {
             None => self.engine.db.get_pinned_cf(handle, key)?,
         };
         Ok(found.map(Value::Pinned))
+    }
+
+    /// Has records that lie on the disk read together, before they are read one after the other. (Of the live database: what others have written since
+    /// makes no difference to where they lie.) Where reads don't wait it does no more than find that out.
+    pub fn bring_near(&self, family: Family, mut keys: Vec<RecordKey>) -> Result<(), Error> {
+        keys.sort_unstable_by(|a, b| a.as_slice().cmp(b.as_slice()));
+        keys.dedup_by(|a, b| a.as_slice() == b.as_slice());
+        let keys: Vec<&[u8]> = keys.iter().map(RecordKey::as_slice).collect();
+        let (probe, rest) = keys.split_at(keys.len().min(NEAR_PROBE));
+        self.engine.read_many(family, probe)?;
+        if self.engine.reads_wait() {
+            self.engine.read_many(family, rest)?;
+        }
+        Ok(())
     }
 
     /// The records with `from <= key < to`, in the order asked for.

@@ -147,21 +147,21 @@ fn del(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
 }
 
 fn exists(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    view.admit_keys(args.len())?;
     let mut found = 0;
-    for key in args.from(1) {
+    view.visit_each(args.from(1), |key| {
         found += i64::from(view.peek(key)?.is_some());
-    }
+        Ok::<_, Error>(())
+    })?;
     reply.integer(found);
     Ok(())
 }
 
 fn touch(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    view.admit_keys(args.len())?;
     let mut found = 0;
-    for key in args.from(1) {
+    view.visit_each(args.from(1), |key| {
         found += i64::from(view.read(key)?.is_some());
-    }
+        Ok::<_, Error>(())
+    })?;
     reply.integer(found);
     Ok(())
 }

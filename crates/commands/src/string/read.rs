@@ -152,14 +152,13 @@ fn mget(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     let keys = args.from(1);
     view.admit_keys(keys.len())?;
     reply.array(keys.len());
-    for key in keys {
-        view.go_on()?;
+    view.visit_each(keys, |key| {
         match view.read(key)? {
             Some(found) if found.meta.kind == Kind::String => reply_text(reply, view, &string::Text::new(found)?)?,
             _ => reply.null(),
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 fn strlen(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
