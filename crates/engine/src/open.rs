@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
 
 use fail::fail_point;
 use rust_rocksdb::checkpoint::Checkpoint;
@@ -18,7 +17,7 @@ use crate::error::{Error, OpenError};
 use crate::events::{Events, Listener};
 use crate::families::{Family, Handles, check_families};
 use crate::options::{EngineOptions, database_options, family_options, file_manager};
-use crate::parallel_reads::{ParallelReads, Plan};
+use crate::parallel_reads::{ParallelReads, Plan, Watch};
 use crate::pending::Pending;
 use crate::record_value::RecordValue;
 use crate::records::SlotId;
@@ -188,9 +187,9 @@ impl Engine {
         while let Some(rest) = keys.get(values.len()..).filter(|rest| !rest.is_empty()) {
             match self.reads.plan(rest.len()) {
                 Plan::Alone(count) => {
-                    let started = Instant::now();
+                    let watch = Watch::start();
                     self.read_in_one_go(family, &rest[..count], &mut values)?;
-                    self.reads.learn(count, started.elapsed());
+                    self.reads.learn(count, &watch);
                 }
                 Plan::Shared => values.extend(self.reads.share(family, rest)?),
             }
@@ -450,7 +449,7 @@ mod tests {
         };
         assert_eq!(read(), expected);
         for _ in 0..8 {
-            engine.reads.learn(1, Duration::from_millis(1));
+            engine.reads.learn_wait(1, Duration::from_millis(1));
         }
         assert!(engine.reads_wait());
         // The first of them is a probe.
@@ -473,7 +472,7 @@ mod tests {
             engine.stats().parallel_reads
         };
         assert_eq!(bring_near(), 0);
-        let slow = || (0..8).for_each(|_| engine.reads.learn(1, Duration::from_millis(1)));
+        let slow = || (0..8).for_each(|_| engine.reads.learn_wait(1, Duration::from_millis(1)));
         slow();
         let shared = bring_near();
         assert!((900..=1000).contains(&shared), "{shared}");

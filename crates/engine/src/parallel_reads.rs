@@ -5,7 +5,8 @@
 //!
 //! Where they don't, as blocks lie in one of the caches, handing them over would cost more than they do. What tells the two apart is the time
 //! that one thread takes for a key when it reads alone: always, while that is short, and now and then while it is long. (While reads are shared, the time of
-//! each is also that of waiting for a processor.)
+//! each is also that of waiting for a processor.) It counts only where the thread has gone to sleep meanwhile: one whose processor was given
+//! to others takes as long, but more threads would make that worse.
 //!
 //! The threads sleep until they are wanted, and don't look around for work as those of a pool for computations do: these reads are about waiting, and
 //! the processor belongs to others meanwhile. docs/decisions/007-reads-that-wait-for-the-disk.md has what that was measured to be worth.
@@ -16,8 +17,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use nix::sys::resource::{UsageWho, getrusage};
 use parking_lot::{Condvar, Mutex};
 
 use crate::error::Error;
@@ -51,11 +53,35 @@ pub(crate) enum Plan {
     Shared,
 }
 
+/// What a thread does for a while.
+pub(crate) struct Watch {
+    started: Instant,
+    sleeps: Option<i64>,
+}
+
+impl Watch {
+    pub(crate) fn start() -> Watch {
+        Watch { started: Instant::now(), sleeps: sleeps() }
+    }
+
+    /// How long it has taken, if it has slept in between, and else nothing.
+    fn waited(&self) -> Duration {
+        let took = self.started.elapsed();
+        // Whoever was quick has not waited for long. Where the system does not tell, time is all there is.
+        if took < SLOW || self.sleeps.is_some() && self.sleeps == sleeps() { Duration::ZERO } else { took }
+    }
+}
+
+/// How often this thread has gone to sleep.
+fn sleeps() -> Option<i64> {
+    Some(getrusage(UsageWho::RUSAGE_THREAD).ok()?.voluntary_context_switches())
+}
+
 /// See the module's text. The threads end with it.
 pub(crate) struct ParallelReads {
     pool: Arc<Pool>,
     threads: Vec<JoinHandle<()>>,
-    /// Average time of a key, as far as one thread read alone, in nanoseconds.
+    /// Average time of a key, as far as one thread read alone and waited, in nanoseconds.
     cost_ns: AtomicU64,
     /// How often reads were slow and could have been shared.
     times: AtomicU32,
@@ -134,9 +160,14 @@ impl ParallelReads {
         if is_probed { Plan::Alone(keys.min(PROBE)) } else { Plan::Shared }
     }
 
-    /// Learns from keys that one thread has read alone. Workers may do so at once, and one then be overheard.
-    pub(crate) fn learn(&self, keys: usize, took: Duration) {
-        let seen = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX) / keys.max(1) as u64;
+    /// Learns from keys that one thread has read alone.
+    pub(crate) fn learn(&self, keys: usize, watch: &Watch) {
+        self.learn_wait(keys, watch.waited());
+    }
+
+    /// Workers may do so at once, and one then be overheard.
+    pub(crate) fn learn_wait(&self, keys: usize, waited: Duration) {
+        let seen = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX) / keys.max(1) as u64;
         let cost = self.cost_ns.load(Ordering::Relaxed);
         let cost = cost - (cost >> WEIGHT_SHIFT) + (seen.min(SEEN_MAX_NS) >> WEIGHT_SHIFT);
         self.cost_ns.store(cost, Ordering::Relaxed);
@@ -238,24 +269,39 @@ mod tests {
         let reads = ParallelReads::new(3, |_, key| value_of(key)).expect("threads");
         assert_eq!(reads.plan(1000), Plan::Alone(PIECE));
         assert_eq!(reads.plan(3), Plan::Alone(3));
-        reads.learn(10, 10 * SLOW / 2);
+        reads.learn_wait(10, 10 * SLOW / 2);
         // One interruption proves nothing.
-        reads.learn(10, Duration::from_secs(1));
+        reads.learn_wait(10, Duration::from_secs(1));
         assert!(!reads.are_slow());
-        (0..4).for_each(|_| reads.learn(10, 10 * SLOW * 4));
+        (0..4).for_each(|_| reads.learn_wait(10, 10 * SLOW * 4));
         assert!(reads.are_slow());
         let plans: Vec<Plan> = (0..2 * PROBE_PERIOD).map(|_| reads.plan(1000)).collect();
         assert_eq!(plans.iter().filter(|plan| **plan == Plan::Alone(PROBE)).count(), 2);
         assert_eq!(plans.iter().filter(|plan| **plan == Plan::Shared).count(), plans.len() - 2);
         assert_eq!(reads.plan(1), Plan::Alone(1));
-        (0..4).for_each(|_| reads.learn(PROBE, Duration::from_micros(8)));
+        (0..4).for_each(|_| reads.learn_wait(PROBE, Duration::from_micros(8)));
         assert_eq!(reads.plan(1000), Plan::Alone(PIECE));
+    }
+
+    #[test]
+    fn only_who_sleeps_has_waited() {
+        let is_over = |watch: &Watch| watch.started.elapsed() > 4 * SLOW;
+        // The thread may be kept by something else now and then, but not each time.
+        let busy = (0..100).filter(|_| {
+            let watch = Watch::start();
+            while !is_over(&watch) {}
+            watch.waited().is_zero()
+        });
+        assert!(busy.count() > 50);
+        let watch = Watch::start();
+        thread::sleep(4 * SLOW);
+        assert!(watch.waited() >= 4 * SLOW);
     }
 
     #[test]
     fn without_threads_nothing_is_shared() {
         let reads = ParallelReads::new(0, |_, key| value_of(key)).expect("none");
-        (0..9).for_each(|_| reads.learn(1, SLOW * 2));
+        (0..9).for_each(|_| reads.learn_wait(1, SLOW * 2));
         assert_eq!(reads.plan(1000), Plan::Alone(PIECE));
     }
 
