@@ -76,7 +76,7 @@ CHOICES = [
     choice("pipelined-write", "no", "yes", "a worker commits a group at once, so there is no next group to overlap with; several threads may gain", beside=THREADS),
     choice("concurrent-memtable-write", "yes", "no", "one storage thread does not use it; with several, their commits need not wait for each other", beside=THREADS),
     choice("compression", "lz4", "none zstd", "what lies there is soon written again: Zstd costs time for a gain that the next compaction brings anyway", *EVERYTHING),
-    choice("bottommost-compression", "lz4", "none zstd", "a block that comes from the page cache costs a read half as much as in Zstd, whose files are a little smaller", *EVERYTHING),
+    choice("bottommost-compression", "lz4", "none zstd", "a read that finds its block in the page cache costs three fifths of what it does in Zstd, whose files are a little smaller", *EVERYTHING),
     choice("block-size", "4kb", "8kb 16kb", "less to decompress for a value; the index is larger, but still a fifth of the filters"),
     choice("filter", "bloom", "none ribbon", "without one a key that is absent costs six times as much, and a SET looks for its key first"),
     choice("filter-bits", "10", "6 16", "with 6 an absent key costs half as much again; 16 are no better than 10"),

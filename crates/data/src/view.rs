@@ -22,8 +22,8 @@ const WORKER_READ_BYTES_MAX: u64 = 256 << 10;
 pub const WORKER_READ_KEYS_MAX: usize = 1000;
 /// Keys after which a long read looks whether somebody still waits for it.
 const KEYS_BETWEEN_CHECKS: usize = 1024;
-/// Keys of a long read that are brought near at once: enough for all threads that can, and what one of them holds in the caches until
-/// it is read is no more than a few MiB.
+/// Keys of a long read that are brought near at once: enough for all the threads that read, and few enough that their blocks, about a MiB,
+/// are still in a cache when their turn comes.
 const KEYS_BROUGHT_NEAR: usize = 256;
 
 /// A place to read keys from.

@@ -150,6 +150,7 @@ fn getex(tx: &mut Tx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> 
 
 fn mget(view: &View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     let keys = args.from(1);
+    // Before anything is replied.
     view.admit_keys(keys.len())?;
     reply.array(keys.len());
     view.visit_each(keys, |key| {
